@@ -1,6 +1,6 @@
 /* Compressed sparse rows: baskets x items (values NULL: all ones) or item -> best items (weights).
- * Columns of a basket row are ascending and distinct; rows of a weight matrix are best first when made
- * by a learner (each header says). Immutable after building; any thread reads. */
+ * Columns of a basket row are ascending and distinct; rows of a weight matrix are best first when
+ * made by a learner (each header says). Immutable after building; any thread reads. */
 #ifndef DATA_CSR_H
 #define DATA_CSR_H
 

@@ -13,12 +13,12 @@
 
 struct dataset {
     uint32_t item_count, basket_count, user_count;
-    uint32_t *item_key;      /* [item_count] the store's key of each item */
-    uint32_t *item_orders;   /* [item_count] n_i: baskets that hold the item */
-    struct csr baskets;      /* [basket_count x item_count], ones, columns ascending */
-    int64_t *time_ms;        /* [basket_count], ascending */
-    uint32_t *user;          /* [basket_count] dense user index or DATASET_NO_USER */
-    uint64_t skipped_orders; /* larger than the limit, left out */
+    uint32_t *item_key;              /* [item_count] the store's key of each item */
+    uint32_t *item_orders;           /* [item_count] n_i: baskets that hold the item */
+    struct csr baskets;              /* [basket_count x item_count], ones, columns ascending */
+    int64_t *time_ms;                /* [basket_count], ascending */
+    uint32_t *user;                  /* [basket_count] dense user index or DATASET_NO_USER */
+    uint64_t skipped_orders;         /* larger than the limit, left out */
     struct dataset_builder *builder; /* NULL after finish */
 };
 
@@ -26,7 +26,8 @@ struct dataset_limits {
     uint32_t max_order_items; /* 0: 2000; larger orders are skipped and counted */
 };
 
-int dataset_init(struct dataset *d, const struct dataset_limits *limits, struct error *err) WARN_UNUSED;
+int dataset_init(struct dataset *d, const struct dataset_limits *limits,
+                 struct error *err) WARN_UNUSED;
 /* item_keys: the store's keys (1..2^32-2), any order, repeats allowed. user_key 0: nobody. */
 int dataset_add(struct dataset *d, int64_t time_ms, uint64_t user_key, const uint32_t *item_keys,
                 uint32_t count, struct error *err) WARN_UNUSED;

@@ -2,11 +2,11 @@
  *
  *     bytes -> (gunzip | unzstd) -> NDJSON | JSON array | CSV | FIMI -> clean -> sink
  *
- * Memory is bounded whatever the input's size: one record at a time, and for CSV an external sort that
- * groups the rows of an order wherever they lie in the file (orders then come out at reader_finish,
- * ascending by order id). A bad line never stops the good ones: it is reported and counted. A failure
- * of the whole input (a bomb, bad compression, an unknown format, sink failure) is an error; records
- * already given out stay given out (the caller decides about all-or-nothing).
+ * Memory is bounded whatever the input's size: one record at a time, and for CSV an external sort
+ * that groups the rows of an order wherever they lie in the file (orders then come out at
+ * reader_finish, ascending by order id). A bad line never stops the good ones: it is reported and
+ * counted. A failure of the whole input (a bomb, bad compression, an unknown format, sink failure)
+ * is an error; records already given out stay given out (the caller decides about all-or-nothing).
  * One thread at a time per reader. */
 #ifndef INGEST_READER_H
 #define INGEST_READER_H
@@ -18,16 +18,16 @@ enum reader_coding { CODING_AUTO, CODING_IDENTITY, CODING_GZIP, CODING_ZSTD };
 
 struct reader_options { /* zero = default */
     enum reader_format format;
-    enum reader_coding coding;     /* AUTO: by magic bytes */
-    const char *spool_directory;   /* for CSV beyond sort_memory; NULL: /tmp */
-    size_t sort_memory;            /* 0: 64 MiB */
-    uint64_t max_decompressed;     /* 0: no cap but the ratio (LIMIT_COMPRESSION_RATIO) */
-    uint32_t max_ratio;            /* 0: LIMIT_COMPRESSION_RATIO */
-    const char *const *maps;       /* "from=to" header maps, NULL-terminated; or NULL */
-    const char *include_items;     /* POSIX extended regex an item id must match, or NULL */
-    const char *exclude_items;     /* … must not match, or NULL */
-    const char *source;            /* --source: prefix of made order ids ("NAME:line") */
-    int64_t now_ms;                /* for "in the future"; 0: the wall clock */
+    enum reader_coding coding;   /* AUTO: by magic bytes */
+    const char *spool_directory; /* for CSV beyond sort_memory; NULL: /tmp */
+    size_t sort_memory;          /* 0: 64 MiB */
+    uint64_t max_decompressed;   /* 0: no cap but the ratio (LIMIT_COMPRESSION_RATIO) */
+    uint32_t max_ratio;          /* 0: LIMIT_COMPRESSION_RATIO */
+    const char *const *maps;     /* "from=to" header maps, NULL-terminated; or NULL */
+    const char *include_items;   /* POSIX extended regex an item id must match, or NULL */
+    const char *exclude_items;   /* … must not match, or NULL */
+    const char *source;          /* --source: prefix of made order ids ("NAME:line") */
+    int64_t now_ms;              /* for "in the future"; 0: the wall clock */
 };
 
 struct reader_sink {
@@ -39,8 +39,8 @@ struct reader_sink {
 
 struct reader;
 
-/* ERR_INVALID: bad regex, bad map, source missing where the format has no order ids (found later, at
- * the first line, when the format is AUTO). */
+/* ERR_INVALID: bad regex, bad map, source missing where the format has no order ids (found later,
+ * at the first line, when the format is AUTO). */
 struct reader *reader_new(const struct reader_options *options, const struct reader_sink *sink,
                           struct error *err) WARN_UNUSED;
 void reader_free(struct reader *r);

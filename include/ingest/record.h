@@ -9,13 +9,20 @@
 
 #include <stdbool.h>
 
-#define RECORD_NO_TIME INT64_MIN
+#define RECORD_NO_TIME  INT64_MIN
 #define RECORD_NO_PRICE INT64_MIN /* equals data/catalog's PRICE_NONE */
 #define RECORD_NO_STOCK INT64_MIN
 
 enum record_kind { RECORD_ORDER, RECORD_ITEM, RECORD_EVENT, RECORD_CANCEL };
 
-enum event_kind { EVENT_VIEW, EVENT_CART, EVENT_UNCART, EVENT_WISH, EVENT_PURCHASE, EVENT_KIND_COUNT };
+enum event_kind {
+    EVENT_VIEW,
+    EVENT_CART,
+    EVENT_UNCART,
+    EVENT_WISH,
+    EVENT_PURCHASE,
+    EVENT_KIND_COUNT
+};
 
 struct record_line {
     struct str item_id;
@@ -45,7 +52,7 @@ struct record {
     struct str order_id;
     struct str user_id; /* len 0: nobody; also events */
     const struct record_line *lines;
-    uint32_t line_count; /* distinct items, >= 1 for an order */
+    uint32_t line_count;  /* distinct items, >= 1 for an order */
     uint32_t input_lines; /* rows it was made of, before merging */
 
     /* RECORD_EVENT */
@@ -56,16 +63,17 @@ struct record {
     struct str item_id;
 
     /* RECORD_ITEM */
-    unsigned fields; /* enum item_fields */
+    unsigned fields;                        /* enum item_fields */
     struct str title, category, attributes; /* category, attributes: compact JSON text */
     int64_t price_minor, stock;
     bool available;
 };
 
-/* Every input line ends in exactly one of these: read = the sum of the others. For orders and events
- * the unit is the record; `lines` counts order rows (item lines of orders). The reader fills what
- * it decides itself (read, merged, cancelled, returned, excluded, rejected); accepted, replaced,
- * duplicate (and cancelled for records that meet a cancelled order) are decided by the store. */
+/* Every input line ends in exactly one of these: read = the sum of the others. For orders and
+ * events the unit is the record; `lines` counts order rows (item lines of orders). The reader fills
+ * what it decides itself (read, merged, cancelled, returned, excluded, rejected); accepted,
+ * replaced, duplicate (and cancelled for records that meet a cancelled order) are decided by the
+ * store. */
 struct tally {
     uint64_t read, accepted, replaced, duplicate, cancelled, returned, merged, excluded, rejected;
 };

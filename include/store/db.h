@@ -1,0 +1,43 @@
+/* One SQLite connection, owned by one thread at a time. The only floor that includes sqlite3.h.
+ *
+ * WAL, synchronous=FULL, foreign keys off, mmap off, busy_timeout set before any other pragma, a
+ * statement cache keyed by the address of the SQL constant. Exactly one connection per file writes
+ * and checkpoints (sqlite.org/wal.html, the WAL-reset bug): DB_WRITE; readers are query_only and
+ * never checkpoint. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+enum db_mode { DB_WRITE, DB_READ };
+
+struct db;
+
+/* DB_WRITE creates the file when absent and applies the migrations under migrations/<family>/
+ * ("orders", "models"). ERR_CONFLICT: the schema is newer than this program knows, or an applied
+ * migration has another checksum; ERR_CORRUPT: not a database, or quick_check fails. */
+struct db *db_open(const char *path, const char *family, enum db_mode mode,
+                   struct error *err) WARN_UNUSED;
+void db_close(struct db *db);
+
+int db_begin(struct db *db, struct error *err) WARN_UNUSED;  /* BEGIN IMMEDIATE */
+int db_commit(struct db *db, struct error *err) WARN_UNUSED; /* failed: the outcome is unknown */
+void db_rollback(struct db *db);
+/* Inside a transaction: undo to here on failure, so that one bad request of a batch harms no other.
+ */
+int db_savepoint(struct db *db, struct error *err) WARN_UNUSED;
+int db_release(struct db *db, struct error *err) WARN_UNUSED;
+void db_undo(struct db *db); /* back to the savepoint and release it */
+
+/* Checkpoints when the WAL is longer than `wal_bytes`; truncates it when `truncate`. */
+int db_checkpoint(struct db *db, uint64_t wal_bytes, bool truncate, struct error *err) WARN_UNUSED;
+/* Consistent copy to a new file while others write (VACUUM INTO); ERR_CONFLICT: the file exists. */
+int db_backup(struct db *db, const char *file, struct error *err) WARN_UNUSED;
+uint64_t db_bytes(struct db *db);              /* of the database file and its WAL */
+uint64_t db_free_bytes(const char *directory); /* free on the file system; UINT64_MAX unknown */
+void db_interrupt(struct db *db); /* any thread: a running statement ends with ERR_CANCELLED */
+
+#endif

@@ -1,0 +1,18 @@
+/* Users: external id <-> key. Erasing forgets the id; the user's orders are unlinked (user 0) or
+ * deleted, events deleted, in the caller's transaction; secure_delete overwrites the pages. */
+#ifndef STORE_USERS_H
+#define STORE_USERS_H
+
+#include "store/db.h"
+
+int users_key(struct db *db, struct str user_id, bool add, uint64_t *key,
+              struct error *err) WARN_UNUSED; /* 0: unknown */
+
+struct user_stats {
+    uint64_t orders, events;
+    int64_t first_ms, last_ms;
+};
+int users_stats(struct db *db, uint64_t key, struct user_stats *out, struct error *err) WARN_UNUSED;
+int users_erase(struct db *db, uint64_t key, bool delete_orders, struct user_stats *erased,
+                struct error *err) WARN_UNUSED;
+#endif
