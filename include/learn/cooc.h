@@ -1,0 +1,44 @@
+/* Co-occurrence: how many baskets hold both items, and the rows made of it.
+ *
+ * Counting walks, per item, the baskets of its inverted list into a dense accumulator with a
+ * touched list; cost is the sum of squared basket sizes. Rows in parallel, same result for any
+ * thread count. */
+#ifndef LEARN_COOC_H
+#define LEARN_COOC_H
+
+#include "base/progress.h"
+#include "data/dataset.h"
+
+struct cooc_params {      /* zero = default */
+    uint32_t min_count;   /* pairs seen less often are dropped; 0: 1 */
+    uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
+                             either side keeps it */
+    uint32_t max_basket;  /* larger baskets are left out of pair counts (not of n_i); 0: 1000 */
+    struct progress *progress;
+};
+
+/* Symmetric, no diagonal; columns ascending. */
+struct cooc {
+    uint32_t item_count, basket_count;
+    uint64_t *start; /* [item_count + 1] */
+    uint32_t *column;
+    uint32_t *count;             /* n_ij */
+    const uint32_t *item_orders; /* n_i, borrowed from the dataset */
+};
+
+int cooc_count(const struct dataset *d, const struct cooc_params *params, struct cooc *out,
+               struct error *err) WARN_UNUSED;
+void cooc_deinit(struct cooc *c);
+size_t cooc_bytes(const struct cooc *c);
+uint32_t cooc_pair(const struct cooc *c, uint32_t i, uint32_t j); /* 0: never or pruned */
+
+/* notes: cosine n_ij/sqrt(n_i n_j); Jaccard n_ij/(n_i+n_j-n_ij); LLR (Dunning 1993), 0 unless n_ij
+ * N > n_i n_j; confidence n_ij/n_i. */
+enum weight { WEIGHT_COSINE, WEIGHT_LLR, WEIGHT_JACCARD, WEIGHT_CONFIDENCE };
+double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij);
+
+/* Row i = its k best (item j, weight), best first (ties: n_j descending, j ascending); weights > 0.
+ */
+int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
+              struct error *err) WARN_UNUSED;
+#endif
