@@ -1,0 +1,56 @@
+/* dataset -> model: mine, learn, assemble, seal. Pure computation: no threads of its own but
+ * OpenMP's, no files. Step by step with progress, so that the trainer can show and cancel it. */
+#ifndef ENGINE_BUILD_H
+#define ENGINE_BUILD_H
+
+#include "engine/model.h"
+
+struct build_params {         /* zero = default */
+    double min_support_share; /* 0: use min_support */
+    uint32_t min_support;     /* baskets; both 0: max(5, 0.01 %) */
+    uint32_t max_length;      /* of itemsets */
+    uint64_t max_itemsets, max_rules;
+    double min_confidence, min_lift, max_fisher_p;
+    uint32_t neighbours; /* K of every row; 0: 100 */
+    struct sgns_params sgns;
+    bool without_sgns;
+    uint64_t memory_limit_bytes; /* 0: none */
+    uint32_t threads;
+    struct progress *progress;
+};
+
+struct build_step { /* what one step cost; for logs and the report */
+    const char *name;
+    double wall_s, cpu_s;
+    uint64_t bytes; /* of what it made */
+    uint64_t count; /* of what it made: itemsets, rules, pairs … */
+};
+#define BUILD_STEPS_MAX 16
+struct build_report {
+    struct build_step steps[BUILD_STEPS_MAX];
+    uint32_t step_count;
+    uint32_t min_support; /* in force */
+    bool support_raised;
+    uint64_t rules_cut;
+    uint64_t estimate_bytes; /* what model_estimate said */
+};
+
+struct estimate {
+    uint64_t dataset_bytes, itemsets_bytes, rules_bytes, cooc_bytes, rows_bytes, sgns_bytes,
+        model_bytes;
+    uint64_t peak_bytes; /* the largest sum alive at one time */
+};
+struct dataset_shape {
+    uint64_t orders, lines, items, users;
+};
+void build_estimate(const struct dataset_shape *shape, const struct build_params *params,
+                    struct estimate *out);
+
+/* item names: external ids by dataset item index via `name_of(context, item_key)`. Reads the
+ * dataset, does not keep it. ERR_LIMIT: the estimate is over memory_limit_bytes (text has both
+ * numbers and what to change); ERR_INVALID: no baskets; ERR_CANCELLED. */
+struct model *model_build(const struct dataset *d,
+                          struct str (*name_of)(void *context, uint32_t item_key), void *context,
+                          const struct build_params *params, struct build_report *report,
+                          struct error *err) WARN_UNUSED;
+#endif

@@ -1,0 +1,105 @@
+/* The answer: gather rows -> blend -> filter -> order -> explain. Costs microseconds, allocates
+ * nothing after warm-up (the scratch is reused), touches nothing but its arguments.
+ *
+ * The caller holds the catalogue's read lock and a reference on the model for as long as it reads
+ * the answer: its slices are borrowed from both, and its arrays belong to the scratch. */
+#ifndef ENGINE_RECOMMEND_H
+#define ENGINE_RECOMMEND_H
+
+#include "data/catalog.h"
+#include "engine/model.h"
+
+enum surface { SURFACE_BASKET, SURFACE_SIMILAR, SURFACE_TRENDING, SURFACE_POPULAR, SURFACE_COUNT };
+const char *surface_name(enum surface s);
+int surface_parse(struct str name); /* -1: unknown */
+
+struct attribute_filter { /* any of the values */
+    struct str key;
+    const struct str *values;
+    uint32_t value_count;
+};
+
+struct filter {                   /* all given conditions must hold */
+    const struct str *categories; /* any of these names somewhere in the path */
+    uint32_t category_count;
+    int64_t price_min,
+        price_max; /* hundredths; PRICE_NONE: no bound. An item without a price fails a bound */
+    bool in_stock; /* stock unknown counts as in stock; sold-out items only leave with this */
+    const struct attribute_filter *attributes;
+    uint32_t attribute_count;
+};
+
+struct query {
+    enum surface surface;
+    const struct str *items; /* the context, in the order given; repeats allowed */
+    uint32_t item_count;
+    const struct str *exclude;
+    uint32_t exclude_count;
+    struct filter filter;
+    uint32_t limit; /* 1..LIMIT_ANSWER_ITEMS */
+    bool explain;
+    int64_t now_ms;
+};
+
+enum because_kind { BECAUSE_NONE, BECAUSE_RULE, BECAUSE_NEIGHBOUR, BECAUSE_TREND, BECAUSE_POPULAR };
+const char *because_kind_name(enum because_kind k);
+
+#define BECAUSE_ITEMS_MAX 8
+struct because {
+    enum because_kind kind;
+    uint32_t items[BECAUSE_ITEMS_MAX]; /* model indices of the context items that spoke for it */
+    uint32_t item_count;
+    uint64_t count; /* baskets with these and the suggestion; orders for trend and popular */
+    double support, confidence, lift; /* NAN where they mean nothing */
+    double trend;
+    const char *source; /* "rule", "llr", … static */
+};
+
+struct suggestion {
+    uint32_t item; /* model index */
+    uint32_t slot; /* catalogue slot */
+    float score;   /* (0,1] after blending: the best of the answer's surface is not forced to 1 */
+    struct because because;
+};
+
+/* Why the answer is not what was asked for. */
+enum fallback {
+    FALLBACK_NONE,
+    FALLBACK_EMPTY_CONTEXT,
+    FALLBACK_UNKNOWN_CONTEXT,
+    FALLBACK_NO_CANDIDATES,
+    FALLBACK_COUNT
+};
+const char *fallback_name(enum fallback f); /* NULL for NONE; "popular:empty_context", … */
+
+/* Candidates dropped, by the first reason that applied. */
+enum drop {
+    DROP_EXCLUDED,
+    DROP_UNAVAILABLE,
+    DROP_CATEGORY,
+    DROP_PRICE,
+    DROP_IN_STOCK,
+    DROP_ATTRIBUTES,
+    DROP_COUNT
+};
+const char *drop_name(enum drop d);
+
+struct answer {
+    enum surface surface;
+    enum fallback fallback;
+    const struct suggestion *items; /* best first: score, then popularity, then id */
+    uint32_t count;
+    const uint32_t *unknown; /* indices into query.items the model knows nothing of, repeats once */
+    uint32_t unknown_count;
+    uint32_t candidates; /* before filters */
+    uint32_t dropped[DROP_COUNT];
+};
+
+struct scratch;
+struct scratch *scratch_new(struct error *err) WARN_UNUSED; /* one per thread */
+void scratch_free(struct scratch *s);
+
+/* ERR_NOMEM only: queries are validated by the caller, unknown ids are not an error. */
+int recommend(const struct model *m, const struct catalog *c, const struct query *q,
+              struct scratch *s, struct answer *out, struct error *err) WARN_UNUSED;
+#endif
