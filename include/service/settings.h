@@ -1,0 +1,66 @@
+/* Settings: one option table gives name, type, range, default, help; from it come flags
+ * (--train-interval), environment (BASKETD_TRAIN_INTERVAL), basketd.conf ([train] interval = …),
+ * `basketd config` and the README's table. Flags > environment > file > default. Unknown keys,
+ * out-of-range values: errors that name key, place and what was expected. Durations "90s 15m 24h
+ * 7d", sizes "64MiB 4GiB 512KB", both also plain numbers (seconds, bytes). Filled once before the
+ * threads start, read-only afterwards. */
+#ifndef SERVICE_SETTINGS_H
+#define SERVICE_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+
+struct settings {
+    /* [server] */
+    char data[4096];         /* --data */
+    char listen[128];        /* "127.0.0.1:8080", "[::1]:8080", port 0: any free one */
+    uint32_t loops;          /* event loops */
+    bool insecure;           /* other addresses than loopback without keys */
+    char cors_origins[2048]; /* comma list; empty: CORS off */
+    char log_level[8];
+    uint32_t connections; /* per loop */
+    int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, drain_timeout_ms;
+    uint64_t inline_body_bytes; /* ingest: larger bodies are spooled */
+    uint64_t upload_bytes;      /* largest spooled upload */
+    uint32_t ingest_queue;      /* waiting ingest requests before 503 */
+    /* [train] */
+    uint64_t min_new_orders; /* 0: no automatic training by count */
+    int64_t interval_ms;     /* train at least this often when there is anything new; 0: never */
+    uint64_t memory_limit_bytes; /* 0: none */
+    uint32_t threads;
+    char min_support[32]; /* "0.1%" or "25"; empty: automatic */
+    double min_confidence, min_lift;
+    uint32_t max_length, neighbours;
+    uint64_t max_itemsets, max_rules;
+    bool embeddings;
+    uint32_t max_order_items;
+    /* [orders] */
+    uint32_t keep_days; /* 0: for ever */
+    /* [models] */
+    uint32_t keep_models;
+    /* [users] */
+    bool erase_orders; /* erasing a user deletes the orders instead of unlinking them */
+    /* [ingest] */
+    uint64_t max_decompressed_bytes;
+    uint64_t sort_memory_bytes;
+};
+
+enum setting_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
+
+struct option; /* one row of the table */
+
+/* Defaults, then the file (`path` NULL: DIR/basketd.conf or ./basketd.conf when there is one), then
+ * the environment, then flags: every argv entry of the form --name=value or --name value that the
+ * table knows is consumed; the others are left in argv (argc updated) for the command. */
+int settings_load(struct settings *s, const char *path, int *argc, char **argv,
+                  struct error *err) WARN_UNUSED;
+/* "key = value  # origin (default …)" lines, for `basketd config`; json for --json. */
+void settings_print(const struct settings *s, struct buf *out, bool json);
+/* Markdown rows for the README; help lines for --help of a command ("server", "train", …; NULL
+ * all). */
+void settings_markdown(struct buf *out);
+void settings_help(struct buf *out, const char *section);
+
+#endif
