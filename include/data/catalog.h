@@ -42,7 +42,8 @@ struct catalog {
 int catalog_init(struct catalog *c, struct error *err) WARN_UNUSED;
 void catalog_deinit(struct catalog *c);
 
-/* Puts a full copy of `item` in `slot` (new or replacing). */
+/* Puts a full copy of `item` in `slot` (new or replacing); its strings may be those of the slot. A
+ * slot keeps its id for ever. */
 int catalog_put(struct catalog *c, uint32_t slot, const struct catalog_item *item,
                 struct error *err) WARN_UNUSED;
 /* Forgets the item's data; its id keeps the slot, so that old orders still mean the same item. */
@@ -50,6 +51,8 @@ void catalog_remove(struct catalog *c, uint32_t slot);
 
 /* The slot of an id, also of a removed item; CATALOG_NONE: never seen. */
 uint32_t catalog_find(const struct catalog *c, struct str item_id);
+/* The id that has the slot, also of a removed item; STR_NONE: never seen. */
+struct str catalog_id(const struct catalog *c, uint32_t slot);
 /* NULL: never seen or removed. */
 const struct catalog_item *catalog_at(const struct catalog *c, uint32_t slot);
 
