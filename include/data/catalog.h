@@ -26,8 +26,10 @@ struct catalog_item {
     int64_t price_minor;   /* hundredths of the shop's currency, or PRICE_NONE */
     int64_t stock;         /* or STOCK_NONE */
     int64_t updated_ms;
-    bool available; /* false: never suggested */
-    bool known;     /* slot is in use */
+    int64_t order_ms;   /* time of the newest order row that gave title or price; INT64_MIN: none */
+    unsigned described; /* fields that an item record gave: order rows leave them alone */
+    bool available;     /* false: never suggested */
+    bool known;         /* slot is in use */
 };
 
 struct catalog {

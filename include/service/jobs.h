@@ -1,58 +1,64 @@
-/* Long work: imports of spooled files, training, backups. One thread per kind, one job of a kind at
- * a time, every state change durable in the job log. At a restart an interrupted import is resumed
- * from the start of its spool file (re-sending changes nothing), an interrupted training is queued
- * anew, a backup fails. */
+/* Long work: imports of spooled files, and training. One thread per kind, one job of a kind at a
+ * time, every state change durable in the job log. At a restart an interrupted import begins its
+ * spool file again (re-sending changes nothing), an interrupted training is queued anew. A third
+ * thread keeps house: automatic training, retention (orders.keep_days), freeing replaced models. */
 #ifndef SERVICE_JOBS_H
 #define SERVICE_JOBS_H
 
 #include "base/buf.h"
-#include "base/progress.h"
-#include "ingest/reader.h"
-#include "service/shop.h"
+#include "service/ingest.h"
 
-/* How an upload is to be read; kept in the job's request. */
-struct import_request {
-    char spool[64]; /* file name inside DIR/spool; the job deletes it when it ends */
-    enum reader_format format;
-    enum reader_coding coding;
-    bool strict;
-    char source[128], include_items[256], exclude_items[256];
-    char maps[16][128]; /* "from=to" */
-    uint32_t map_count;
-};
+/* A new file in DIR/spool, its name for import_request.spool. Blocking: not on a loop. */
+int spool_create(struct shop *shop, char name[64], int *fd, struct error *err) WARN_UNUSED;
+/* Makes file and directory entry durable and closes fd, also on failure. */
+int spool_commit(struct shop *shop, int fd, struct error *err) WARN_UNUSED;
+void spool_drop(struct shop *shop, const char *name);
+/* DIR/spool/NAME into out[4352]. */
+void spool_path(const struct shop *shop, const char *name, char *out);
 
-/* Durable when done is called; then op->job_id is set. */
+/* Durable when done is called; then op->job_id is set. After a failure the spool file is still the
+ * caller's. */
 struct job_submit_op {
     struct op op;
     struct import_request import;
     int64_t job_id;
-    bool already;       /* train: one was queued already, job_id is that one's */
-    char *request_json; /* private */
+    bool already; /* train: one was queued already, job_id is that one's */
 };
 void jobs_import_prepare(struct job_submit_op *op, const struct import_request *request,
-                         void (*done)(struct op *op));
-void jobs_train_prepare(struct job_submit_op *op, void (*done)(struct op *op));
-/* `file` is a name without '/', made in DIR/backups/. */
+                         void (*done)(struct op *op));                          /* shop_write */
+void jobs_train_prepare(struct job_submit_op *op, void (*done)(struct op *op)); /* shop_write */
 
-/* One job or a page of them as JSON text (the objects of GET /jobs, GET /jobs/{id}). shop_read. */
+/* One job or a page of them as JSON text (the objects of GET /jobs/{id} and GET /jobs):
+ * {"id":7,"kind":"import","state":"running","created":"…","started":"…","finished":null,
+ *  "step":"reading","done":1048576,"total":4194304,"rows":9000,"rows_per_s":450000.0,"eta_s":2.1,
+ *  "report":{…}|null,"error":null|"…"}           step … eta_s: null unless running
+ * {"jobs":[…],"next":5|null}                      next: the `before` of the following page */
 struct job_show_op {
     struct op op;
     int64_t job_id; /* 0: list */
-    int64_t before; /* list: ids below */
+    int64_t before; /* list: ids below; 0: from the newest */
     uint32_t limit;
-    struct buf
-        json; /* one object, or {"jobs":[…],"next":…}; init by prepare, deinit by the caller */
+    struct buf json; /* init by prepare, deinit by the caller */
 };
-void jobs_show_prepare(struct job_show_op *op, int64_t job_id, void (*done)(struct op *op));
+void jobs_show_prepare(struct job_show_op *op, int64_t job_id,
+                       void (*done)(struct op *op)); /* shop_read */
 
-/* Cancels a queued or running job; ERR_NOT_FOUND, ERR_CONFLICT when it has ended. Any thread;
- * returns at once, the job's state follows. */
-int jobs_cancel(struct shop *shop, int64_t job_id, struct error *err) WARN_UNUSED;
+/* Cancels a queued job, or asks a running one to stop (its state follows). result ERR_NOT_FOUND;
+ * ERR_CONFLICT: it has ended. */
+struct job_cancel_op {
+    struct op op;
+    int64_t job_id;
+    bool was_running;
+};
+void jobs_cancel_prepare(struct job_cancel_op *op, int64_t job_id,
+                         void (*done)(struct op *op)); /* shop_write */
 
-/* For the service floor. */
-struct jobs *jobs_new(struct shop *shop, bool automatic, struct error *err) WARN_UNUSED;
-void jobs_stop(struct jobs *jobs); /* cancels, joins */
+/* For the service floor. jobs_new recovers the job log (no threads run yet), jobs_start starts the
+ * threads. */
+struct jobs *jobs_new(struct shop *shop, struct db *db, struct error *err) WARN_UNUSED;
+int jobs_start(struct jobs *jobs, struct error *err) WARN_UNUSED;
+void jobs_stop(struct jobs *jobs); /* cancels what runs (it stays running in the log), joins */
 void jobs_free(struct jobs *jobs);
-void jobs_orders_changed(struct jobs *jobs,
-                         uint64_t count); /* writer thread: wakes automatic training */
+void jobs_orders_changed(struct jobs *jobs, uint64_t count); /* writer thread; jobs may be NULL */
+uint32_t jobs_waiting(struct jobs *jobs);                    /* queued ones, for metrics */
 #endif

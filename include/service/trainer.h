@@ -1,4 +1,4 @@
-/* load -> build -> save -> verify -> publish. Runs on the trainer thread, or on a command's main
+/* load -> build -> save -> verify -> publish. Runs on the train thread, or on a command's main
  * thread. */
 #ifndef SERVICE_TRAINER_H
 #define SERVICE_TRAINER_H
@@ -10,22 +10,33 @@
 struct train_outcome {
     int64_t model_id;
     struct build_report build;
-    double load_s, save_s, total_s;
+    double load_s, build_s, save_s, verify_s, total_s;
     uint64_t peak_rss_bytes, model_bytes;
-    uint64_t orders, lines, items, rules;
+    uint64_t orders, lines, items, users, rules;
+    uint64_t skipped_orders, damaged_orders;
 };
 
-/* Own read-only connection; writes models.db under the shop's mutex. The old model stays live
- * whatever happens. ERR_CANCELLED within 5 s of a cancel; ERR_LIMIT: memory limit. */
+/* Own read-only connection; writes models.db under the shop's mutex. The model that goes live is
+ * the one read back. The old model stays live whatever happens. ERR_CANCELLED within 5 s of a
+ * cancel; ERR_LIMIT: memory limit; ERR_INVALID: no orders. */
 int train_run(struct shop *shop, struct progress *progress, struct train_outcome *out,
               struct error *err) WARN_UNUSED;
+/* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"rules":..,"skipped_orders":0,
+ *  "damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"model_bytes":..,
+ *  "estimate_bytes":..,"peak_rss_bytes":..,
+ *  "seconds":{"load":..,"build":..,"save":..,"verify":..,"total":..},
+ *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…]} */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);
-/* From the store's O(1) counters. */
+
+/* From the store's counters. */
 int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estimate *out,
                    struct error *err) WARN_UNUSED;
 
-/* JSON of GET /models, GET /models/{id}; activation = PUT /models/live (loads, verifies, marks,
- * publishes). All run on the reader thread (shop_read). ERR_NOT_FOUND, ERR_CORRUPT. */
+/* GET /models, GET /models/{id} and PUT /models/live (loads, verifies, marks, publishes):
+ * {"id":3,"created":"…","live":true,"damaged":false,"bytes":..,"parameters":{…},"report":{…}}
+ * {"models":[…]}   newest first
+ * `report` is train_outcome_json's; activation answers with the model's object. shop_read.
+ * ERR_NOT_FOUND; ERR_CORRUPT: it does not load, and is marked damaged. */
 struct models_op {
     struct op op;
     int64_t model_id; /* 0: list */

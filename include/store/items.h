@@ -10,6 +10,8 @@ struct item_row {
     struct str item_id, title, category, attributes; /* JSON text for the last two; len 0: none */
     int64_t price_minor, stock;                      /* INT64_MIN: unknown (null) */
     int64_t updated_ms;
+    int64_t order_ms;   /* of the newest order row that gave title or price; INT64_MIN: none */
+    unsigned described; /* fields an item record gave (bits of the caller's); kept as it is */
     bool available, deleted;
 };
 
