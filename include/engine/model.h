@@ -1,6 +1,6 @@
-/* The model: everything that answers, immutable once built, counted by atomic references.
+/* The model: everything that answers, immutable once sealed, counted by atomic references.
  *
- * Sections are flat arrays; saving and loading go through a table of (part name, pointer, element
+ * Sections are flat arrays; saving and loading go through a table of (part name, member, element
  * size, count), so that a new section is one line. A learner is one entry of `sources`: rows item
  * -> best items, one CSR each (design: "everything learnt becomes a sparse matrix"). */
 #ifndef ENGINE_MODEL_H
@@ -18,10 +18,34 @@ enum source_kind { SOURCE_LLR, SOURCE_COSINE, SOURCE_SGNS, SOURCE_COUNT };
 const char *source_name(enum source_kind kind); /* "llr", "cosine", "sgns" */
 
 struct source {
-    struct csr rows; /* item -> best items, best first; each row scaled so that the matrix's largest
-                        is 1 */
+    struct csr rows; /* item -> best items, best first, (0,1]: scaled so that the largest is 1 */
     uint32_t *both;  /* [entries] baskets with both items: the evidence */
-    float weight;    /* in the blend of the basket surface */
+    float basket_weight, similar_weight; /* share in the blend of that surface; 0: not in it */
+};
+
+/* What /rules can sort by. Support and count are one order. */
+enum rule_sort {
+    SORT_LIFT,
+    SORT_CONFIDENCE,
+    SORT_SUPPORT,
+    SORT_COUNT,
+    SORT_LEVERAGE,
+    SORT_CONVICTION,
+    SORT_COUNT_OF
+};
+
+/* An explaining rule has at most this many items on the left. */
+#define BECAUSE_ITEMS_MAX 8
+
+/* The rules that can be the strongest reason for their consequent in some basket. Strength is the
+ * lower end of Wilson's 95 % interval of the confidence: what the rule promises after doubt for few
+ * baskets is taken off. A rule with a sub-rule (fewer items on the left, same consequent) of at
+ * least its strength never is the strongest, as the sub-rule matches whenever it does. */
+struct strong_rules {
+    uint32_t *index;      /* [rules.count] position in model.rules, ascending */
+    struct rules rules;   /* those rules, copied */
+    float *strength;      /* [rules.count] */
+    struct ruletrie trie; /* over them */
 };
 
 struct model {
@@ -29,23 +53,36 @@ struct model {
     int64_t id; /* of models.db; 0: not stored */
     int64_t created_ms;
     uint32_t item_count, basket_count, user_count;
-    uint64_t changes;  /* order_stats.changes the training saw */
-    struct dict items; /* external ids */
-    uint32_t *slot;    /* [item_count] catalogue slot */
-    struct popularity popularity;
+    uint64_t changes;             /* order_stats.changes the training saw */
+    struct dict items;            /* external ids */
+    uint32_t *slot;               /* [item_count] catalogue slot, ascending */
+    struct popularity popularity; /* equal counts rank by external id */
     struct rules rules;
-    struct ruletrie trie; /* rebuilt at load */
     struct source sources[SOURCE_COUNT];
     struct embeddings vectors;
+    float rule_weight; /* share of the strongest rule in the blend of the basket surface */
+
+    /* Derived by model_seal when NULL or zero. */
+    struct ruletrie trie;
+    struct strong_rules strong;
+    uint32_t *rule_order[SORT_COUNT_OF]; /* [rules.count] rules, largest first; [SORT_SUPPORT] NULL,
+                                            use model_rule_order */
+    uint32_t trending_count; /* by_trend[0..] that rise: sold in the last 7 days, trend > 0 */
 };
 
 /* An empty model with one reference; the trainer moves its parts in, then calls model_seal. */
 struct model *model_new(struct error *err) WARN_UNUSED;
-/* Builds what is derived (trie) and checks every invariant; afterwards nothing changes. */
+/* Makes what is derived and checks every invariant (ERR_CORRUPT); afterwards nothing changes. */
 int model_seal(struct model *m, struct error *err) WARN_UNUSED;
 struct model *model_ref(struct model *m);
 void model_unref(struct model *m); /* NULL allowed; any thread */
 size_t model_bytes(const struct model *m);
+
+/* Rules by `sort`, largest first; ties: larger count, then lower index. An undefined conviction
+ * (confidence 1) counts as the largest. */
+const uint32_t *model_rule_order(const struct model *m, enum rule_sort sort);
+/* The value rules are sorted by; NAN for an undefined conviction. */
+double model_rule_value(const struct model *m, enum rule_sort sort, uint32_t rule);
 
 struct model_sink {
     void *context;
@@ -57,8 +94,10 @@ struct model_source {
     int (*size)(void *context, const char *part, uint64_t *bytes, struct error *err);
     int (*read)(void *context, const char *part, void *into, uint64_t bytes, struct error *err);
 };
+/* Each part is put once, never empty. The bytes are those of a little-endian machine. */
 int model_save(const struct model *m, const struct model_sink *sink, struct error *err) WARN_UNUSED;
-/* ERR_CORRUPT: a part is missing, of the wrong size or breaks an invariant; the model of another
- * format version says so. id and created_ms are the caller's to set. */
+/* A sealed model. ERR_CORRUPT: a part is missing, of the wrong size or breaks an invariant; a model
+ * of another format version says so. Whatever the bytes are, nothing is read out of bounds. id and
+ * created_ms are the caller's to set. */
 struct model *model_load(const struct model_source *source, struct error *err) WARN_UNUSED;
 #endif

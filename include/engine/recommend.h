@@ -1,5 +1,13 @@
-/* The answer: gather rows -> blend -> filter -> order -> explain. Costs microseconds, allocates
+/* The answer: gather rows -> blend -> order -> filter -> explain. Costs microseconds, allocates
  * nothing after warm-up (the scratch is reused), touches nothing but its arguments.
+ *
+ * basket: an item's score is the mean over the context items of their blended rows at it, plus the
+ * weighted strength of the strongest rule from the context to it. similar: the mean of the rows of
+ * the look-alike sources, times how near its category is to that of a context item, when the
+ * catalogue knows both. trending: rising items, fastest first. popular: orders of the last 28 days,
+ * then of all time. Context items are never in the answer, nor excluded, removed or unavailable
+ * ones. Without a known context item basket and similar answer with popular items and say so in
+ * `fallback`, as does a surface with no candidate left; a short list is never filled up otherwise.
  *
  * The caller holds the catalogue's read lock and a reference on the model for as long as it reads
  * the answer: its slices are borrowed from both, and its arrays belong to the scratch. */
@@ -41,24 +49,27 @@ struct query {
     int64_t now_ms;
 };
 
+/* Why a suggestion is there. basket: the strongest rule whose antecedent is in the context (see
+ * struct strong_rules; ties: the first in rule order), else, as for similar, the context item with
+ * the greatest contribution to the score (ties: the earlier source, then the earlier item). */
 enum because_kind { BECAUSE_NONE, BECAUSE_RULE, BECAUSE_NEIGHBOUR, BECAUSE_TREND, BECAUSE_POPULAR };
 const char *because_kind_name(enum because_kind k);
 
-#define BECAUSE_ITEMS_MAX 8
 struct because {
     enum because_kind kind;
     uint32_t items[BECAUSE_ITEMS_MAX]; /* model indices of the context items that spoke for it */
     uint32_t item_count;
     uint64_t count; /* baskets with these and the suggestion; orders for trend and popular */
     double support, confidence, lift; /* NAN where they mean nothing */
-    double trend;
-    const char *source; /* "rule", "llr", … static */
+    double trend;                     /* of popularity, for trend; else NAN */
+    const char *source; /* static: "rule", "llr", …; what `count` counts: "orders_7d" for trend,
+                           "orders_28d" or, when those are 0, "orders_all" for popular */
 };
 
 struct suggestion {
     uint32_t item; /* model index */
     uint32_t slot; /* catalogue slot */
-    float score;   /* (0,1] after blending: the best of the answer's surface is not forced to 1 */
+    float score;   /* [0,1] after blending: the best of the answer is not forced to 1 */
     struct because because;
 };
 
@@ -72,7 +83,8 @@ enum fallback {
 };
 const char *fallback_name(enum fallback f); /* NULL for NONE; "popular:empty_context", … */
 
-/* Candidates dropped, by the first reason that applied. */
+/* Candidates dropped, by the first reason that applied. Filters are tried from the best candidate
+ * down until the answer is full: these are the ones that would otherwise be in it. */
 enum drop {
     DROP_EXCLUDED,
     DROP_UNAVAILABLE,
@@ -91,7 +103,8 @@ struct answer {
     uint32_t count;
     const uint32_t *unknown; /* indices into query.items the model knows nothing of, repeats once */
     uint32_t unknown_count;
-    uint32_t candidates; /* before filters */
+    uint32_t candidates; /* before filters, of the surface that answered (popular after a fallback)
+                          */
     uint32_t dropped[DROP_COUNT];
 };
 
@@ -99,7 +112,8 @@ struct scratch;
 struct scratch *scratch_new(struct error *err) WARN_UNUSED; /* one per thread */
 void scratch_free(struct scratch *s);
 
-/* ERR_NOMEM only: queries are validated by the caller, unknown ids are not an error. */
+/* ERR_NOMEM only: queries are validated by the caller (at most LIMIT_QUERY_ITEMS items and excluded
+ * ones), unknown ids are not an error. */
 int recommend(const struct model *m, const struct catalog *c, const struct query *q,
               struct scratch *s, struct answer *out, struct error *err) WARN_UNUSED;
 #endif
