@@ -3,6 +3,7 @@
 #ifndef ENGINE_BUILD_H
 #define ENGINE_BUILD_H
 
+#include "data/shape.h"
 #include "engine/model.h"
 
 struct build_params {         /* zero = default */
@@ -39,9 +40,6 @@ struct estimate {
     uint64_t dataset_bytes, itemsets_bytes, rules_bytes, cooc_bytes, rows_bytes, sgns_bytes,
         model_bytes;
     uint64_t peak_bytes; /* the largest sum alive at one time */
-};
-struct dataset_shape {
-    uint64_t orders, lines, items, users;
 };
 void build_estimate(const struct dataset_shape *shape, const struct build_params *params,
                     struct estimate *out);

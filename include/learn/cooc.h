@@ -7,13 +7,14 @@
 #define LEARN_COOC_H
 
 #include "base/progress.h"
-#include "data/dataset.h"
+#include "data/shape.h"
 
 struct cooc_params {      /* zero = default */
     uint32_t min_count;   /* pairs seen less often are dropped; 0: 1 */
     uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
                              either side keeps it */
     uint32_t max_basket;  /* larger baskets are left out of pair counts (not of n_i); 0: 1000 */
+    uint32_t threads;     /* 0: OpenMP's */
     struct progress *progress;
 };
 
@@ -41,4 +42,8 @@ double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t
  */
 int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
               struct error *err) WARN_UNUSED;
+
+/* Most bytes held at a time for such data: by cooc_count, its result included; by the rows. */
+uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params);
+uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k);
 #endif
