@@ -1,13 +1,14 @@
 # basketd: build, test, run. `make help` lists the targets.
 MODE ?= release
 SAN ?=
+VERSION := 0.1.0
 PREFIX ?= /usr/local
 CC ?= gcc
 PYTHON ?= /usr/bin/python3
 
 PACKAGES := libmicrohttpd libuv jansson sqlite3 zlib libzstd libsodium inih libxxhash libutf8proc openblas
-B := build/$(MODE)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma := ,
+B := build/$(MODE)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 ifeq ($(MODE),release)
 OPT := -O2 -g
@@ -17,7 +18,8 @@ else
 $(error MODE is release or debug, not '$(MODE)')
 endif
 ifneq ($(SAN),)
-ifeq ($(filter address,undefined thread,$(SAN)),)
+SANITIZERS := address,undefined thread
+ifeq ($(filter $(SANITIZERS),$(SAN)),)
 $(error SAN is address,undefined or thread, not '$(SAN)')
 endif
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
@@ -41,11 +43,13 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$B/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$B/unit/%)
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP := $(if $(wildcard tests/support/oom.c),$(addprefix -Wl$(comma)--wrap=,malloc calloc realloc))
+
+ASSETS := $(sort $(wildcard migrations/*/*.sql openapi.yaml))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all build-ok unit clean
+.PHONY: all build-ok unit clean FORCE
 
 all: $B/basketd ## build the program
 
@@ -65,6 +69,24 @@ $B/unit/%: $B/tests/unit/%.o $(SUPPORT_OBJ) $B/libbasketd.a
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(if $(findstring tests/,$<),-Itests) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Generated files change only when what they say changes.
+$B/gen/assets.list: FORCE
+	@mkdir -p $(@D)
+	@n=0; for f in $(ASSETS); do n=$$((n + 1)); \
+		printf 'ASSET(%d, "%s", %d)\n' $$n $$f $$(wc -c <$$f); done >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$B/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@commit=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown); \
+		printf '#define BASKETD_VERSION "$(VERSION)"\n#define BASKETD_COMMIT "%s"\n' $$commit >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$B/src/base/assets.o: CPPFLAGS += -I$B/gen
+$B/src/base/assets.o: $B/gen/assets.list $(ASSETS)
+$B/src/base/version.o: CPPFLAGS += -I$B/gen
+$B/src/base/version.o: $B/gen/version.h
 
 unit: $(TESTS) ## run the unit tests
 	@failed=0; for t in $(TESTS); do $$t >$$t.log 2>&1 || { failed=1; cat $$t.log; }; done; exit $$failed
