@@ -11,10 +11,9 @@
 #define SERVICE_INGEST_H
 
 #include "ingest/reader.h"
+#include "service/batch.h"
 #include "service/report.h"
 #include "service/shop.h"
-
-struct batch; /* owned copies of records */
 
 /* How bytes are to be read. Strings are NUL-terminated, "" = not given. */
 struct import_request {
@@ -29,7 +28,7 @@ struct import_request {
 
 struct ingest_op {
     struct op op; /* first */
-    struct batch *batch;
+    struct batch batch;
     struct ingest_counts counts; /* what the store decided: accepted, replaced, duplicate, … */
     bool replace_items;          /* PUT: item fields not given are cleared */
     void *context;               /* the submitter's */

@@ -13,16 +13,18 @@ int spool_create(struct shop *shop, char name[64], int *fd, struct error *err) W
 /* Makes file and directory entry durable and closes fd, also on failure. */
 int spool_commit(struct shop *shop, int fd, struct error *err) WARN_UNUSED;
 void spool_drop(struct shop *shop, const char *name);
-/* DIR/spool/NAME into out[4352]. */
-void spool_path(const struct shop *shop, const char *name, char *out);
+#define SPOOL_PATH_BYTES 4352
+void spool_path(const struct shop *shop, const char *name, char out[SPOOL_PATH_BYTES]);
 
 /* Durable when done is called; then op->job_id is set. After a failure the spool file is still the
  * caller's. */
+struct job;
 struct job_submit_op {
     struct op op;
     struct import_request import;
     int64_t job_id;
-    bool already; /* train: one was queued already, job_id is that one's */
+    bool already;    /* train: one was queued already, job_id is that one's */
+    struct job *job; /* private */
 };
 void jobs_import_prepare(struct job_submit_op *op, const struct import_request *request,
                          void (*done)(struct op *op));                          /* shop_write */
@@ -49,6 +51,7 @@ struct job_cancel_op {
     struct op op;
     int64_t job_id;
     bool was_running;
+    bool leaving; /* private */
 };
 void jobs_cancel_prepare(struct job_cancel_op *op, int64_t job_id,
                          void (*done)(struct op *op)); /* shop_write */

@@ -18,12 +18,17 @@ struct op {
     int (*run)(struct shop *shop, struct op *op, struct error *err);
     /* Writer only, optional: after a successful COMMIT, before done: change what is in memory. */
     void (*apply)(struct shop *shop, struct op *op);
+    /* Writer only, optional: run was well but the transaction failed: undo what run did in memory.
+     */
+    void (*undo)(struct shop *shop, struct op *op);
     void (*done)(struct op *op); /* may hand over to another thread; op is not touched afterwards */
     uint32_t cost;               /* records in it: a transaction takes about 10,000 */
     bool scrub; /* writer: empty the write-ahead log before done, so that no old page is left */
     int result;
     struct error err;
-    struct op *next;
+    bool ran;             /* writer's: run was well */
+    struct op *next;      /* the queue's */
+    struct op_wait *wait; /* of shop_write_wait and shop_read_wait */
 };
 
 /* First in, first out, between any threads and one worker. */

@@ -60,6 +60,8 @@ int shop_describe(struct shop *shop, const char *address, struct error *err) WAR
  * writable still takes ops: each is tried and answered with its error. */
 int shop_write(struct shop *shop, struct op *op, struct error *err) WARN_UNUSED;
 int shop_read(struct shop *shop, struct op *op, struct error *err) WARN_UNUSED;
+/* As shop_write, past the queue's maximum: for work that bounds itself. Not for requests. */
+int shop_write_urgent(struct shop *shop, struct op *op, struct error *err) WARN_UNUSED;
 /* For commands and job threads: submits past the queue's maximum and waits; returns the op's
  * result. Uses op->done itself. Not from a loop. */
 int shop_write_wait(struct shop *shop, struct op *op, struct error *err) WARN_UNUSED;

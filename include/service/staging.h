@@ -28,6 +28,9 @@ int staging_slot(struct staging *s, struct str item_id, uint32_t *slot,
 /* A new version of an item that has a slot; copies. `item->known` false: removed. */
 int staging_put(struct staging *s, uint32_t slot, const struct catalog_item *item,
                 struct error *err) WARN_UNUSED;
+/* Only moves the time of the newest order row; not written to the database by itself. */
+int staging_touch(struct staging *s, uint32_t slot, int64_t order_ms,
+                  struct error *err) WARN_UNUSED;
 
 /* users.key of an id, added when `add`; 0: unknown. */
 int staging_user(struct staging *s, struct db *db, struct str user_id, bool add, uint64_t *key,

@@ -10,7 +10,7 @@
 struct train_outcome {
     int64_t model_id;
     struct build_report build;
-    double load_s, build_s, save_s, verify_s, total_s;
+    double load_s, build_s, save_s, total_s; /* reading the orders, building, writing, all of it */
     uint64_t peak_rss_bytes, model_bytes;
     uint64_t orders, lines, items, users, rules;
     uint64_t skipped_orders, damaged_orders;
@@ -24,7 +24,7 @@ int train_run(struct shop *shop, struct progress *progress, struct train_outcome
 /* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"rules":..,"skipped_orders":0,
  *  "damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"model_bytes":..,
  *  "estimate_bytes":..,"peak_rss_bytes":..,
- *  "seconds":{"load":..,"build":..,"save":..,"verify":..,"total":..},
+ *  "seconds":{"load":..,"build":..,"save":..,"total":..},   as far as they were when it was written
  *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…]} */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);
 
