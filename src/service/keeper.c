@@ -1,0 +1,126 @@
+/* The housekeeper wakes every second and does what nobody asks for:
+ *
+ * - frees replaced models that nobody uses any more;
+ * - queues a training when enough orders changed (train.min_new_orders) or enough time passed since
+ *   the last one with anything new (train.interval), at most one a minute. Changes are counted from
+ *   what the live model saw or, when a training failed since, from that attempt, so that a training
+ *   that cannot succeed is not repeated for the same orders;
+ * - deletes orders older than orders.keep_days, a bite at a time, so that requests never wait for
+ *   more than one. */
+#include "jobs_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/live.h"
+#include "service/writer.h"
+#include "store/orders.h"
+
+#define TICK_MS            1000
+#define AUTOMATIC_PAUSE_NS (60 * 1000000000ull)
+#define EXPIRE_PAUSE_NS    (60 * 1000000000ull)
+#define EXPIRE_BITE        1000u
+#define EXPIRE_BITES       20u /* a tick */
+#define DAY_MS             (24 * 3600 * 1000LL)
+
+struct keeper {
+    struct jobs *jobs;
+    uint64_t tried_ns; /* the last automatic training; 0: none */
+    uint64_t tried_changes;
+    int64_t tried_ms;
+    bool expired; /* nothing old was left at expired_ns */
+    uint64_t expired_ns;
+};
+
+static bool training_due(const struct keeper *k, uint64_t changes)
+{
+    const struct settings *settings = k->jobs->shop->settings;
+    struct model *model = live_ref(k->jobs->shop->live);
+    uint64_t seen = model ? model->changes : 0;
+    int64_t since_ms = model ? model->created_ms : 0;
+    model_unref(model);
+    if (k->tried_ns && k->tried_changes > seen)
+        seen = k->tried_changes;
+    if (k->tried_ns && k->tried_ms > since_ms)
+        since_ms = k->tried_ms;
+    if (changes <= seen)
+        return false;
+    if (settings->min_new_orders && changes - seen >= settings->min_new_orders)
+        return true;
+    return settings->interval_ms && clock_wall_ms() - since_ms >= settings->interval_ms;
+}
+
+static void train_when_due(struct keeper *k)
+{
+    uint64_t now_ns = clock_mono_ns(), changes = atomic_load(&k->jobs->changes);
+    if ((k->tried_ns && now_ns - k->tried_ns < AUTOMATIC_PAUSE_NS) || !training_due(k, changes))
+        return;
+    struct error err = ERROR_INIT;
+    struct job_submit_op self;
+    jobs_train_prepare(&self, NULL);
+    if (shop_write_wait(k->jobs->shop, &self.op, &err) != 0) {
+        log_warn("train.automatic", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+        return;
+    }
+    k->tried_ns = now_ns;
+    k->tried_ms = clock_wall_ms();
+    k->tried_changes = changes;
+    log_info("train.automatic", "job=%lld", (long long)self.job_id);
+}
+
+struct expire_op {
+    struct op op;
+    int64_t before_ms;
+    uint32_t deleted;
+};
+
+static int expire_run(struct shop *shop, struct op *op, struct error *err)
+{
+    struct expire_op *self = (struct expire_op *)op;
+    return orders_expire(writer_db(shop->writer), self->before_ms, EXPIRE_BITE, &self->deleted,
+                         err);
+}
+
+/* One bite; true: there may be more. */
+static bool expire_some(struct shop *shop)
+{
+    struct error err = ERROR_INIT;
+    struct expire_op self = {.op = {.run = expire_run, .cost = EXPIRE_BITE}};
+    self.before_ms = clock_wall_ms() - (int64_t)shop->settings->keep_days * DAY_MS;
+    if (shop_write_wait(shop, &self.op, &err) != 0) {
+        log_warn("orders.expire", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+        return false;
+    }
+    if (self.deleted)
+        log_debug("orders.expire", "deleted=%u", self.deleted);
+    return self.deleted == EXPIRE_BITE;
+}
+
+static void expire_old(struct keeper *k)
+{
+    struct shop *shop = k->jobs->shop;
+    uint64_t now_ns = clock_mono_ns();
+    if (!shop->settings->keep_days || (k->expired && now_ns - k->expired_ns < EXPIRE_PAUSE_NS))
+        return;
+    uint32_t bites = 0;
+    while (bites < EXPIRE_BITES && expire_some(shop))
+        bites++;
+    k->expired = bites < EXPIRE_BITES;
+    k->expired_ns = now_ns;
+}
+
+void *keep_house(void *context)
+{
+    struct keeper keeper = {.jobs = context};
+    struct jobs *jobs = context;
+    for (bool stopping = false; !stopping;) {
+        live_sweep(jobs->shop->live);
+        train_when_due(&keeper);
+        expire_old(&keeper);
+        pthread_mutex_lock(&jobs->mutex);
+        if (!jobs->stopping)
+            jobs_wait(jobs, TICK_MS);
+        stopping = jobs->stopping;
+        pthread_mutex_unlock(&jobs->mutex);
+    }
+    return NULL;
+}

@@ -1,0 +1,353 @@
+/* One training, from the orders to the live model.
+ *
+ *     scan orders (own connection) -> dataset -> model_build -> models.db -> read back -> publish
+ *
+ * The counter of changes is read before the scan, so that a change the scan does not see counts as
+ * new. What goes live is what was read back from the database: if it cannot be read, nothing
+ * changes. Peak memory is held down by freeing the dataset before the model is written, and the
+ * built model before the stored one is loaded. */
+#include "service/trainer.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/vec.h"
+#include "service/live.h"
+#include "service/metrics.h"
+#include "service/modelstore.h"
+#include "store/items.h"
+#include "store/orders.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct training {
+    struct shop *shop;
+    struct progress *progress;
+    struct train_outcome *out;
+    struct db *orders, *models;
+    struct dataset data;
+    VEC(uint32_t) keys; /* of one order */
+    struct arena names_arena;
+    struct str *names; /* [data.item_count] */
+    uint32_t named;
+    uint64_t changes;
+    struct model *model;
+    int64_t id; /* begun in models.db; 0: not */
+};
+
+static struct db *open_read(struct shop *shop, const char *family, struct error *err)
+{
+    char path[sizeof shop->settings->data + 32];
+    snprintf(path, sizeof path, "%s/%s.db", shop->settings->data, family);
+    return db_open(path, family, DB_READ, err);
+}
+
+static int add_order(void *context, const struct order_row *row, struct error *err)
+{
+    struct training *t = context;
+    t->keys.count = 0;
+    if (!VEC_RESERVE(&t->keys, row->line_count))
+        return error_set(err, ERR_NOMEM, "training: out of memory");
+    for (uint32_t i = 0; i < row->line_count; i++)
+        t->keys.at[t->keys.count++] = row->lines[i].item;
+    t->out->lines += row->line_count;
+    return dataset_add(&t->data, row->time_ms, row->user, t->keys.at, row->line_count, err);
+}
+
+/* Both lists ascend by key. */
+static int name_item(void *context, const struct item_row *row, struct error *err)
+{
+    struct training *t = context;
+    if (t->named == t->data.item_count || t->data.item_key[t->named] != row->key)
+        return 0;
+    t->names[t->named] = arena_str(&t->names_arena, row->item_id);
+    if (!t->names[t->named++].ptr)
+        return error_set(err, ERR_NOMEM, "training: out of memory");
+    return 0;
+}
+
+static int load_names(struct training *t, struct error *err)
+{
+    if (!MEM_ZNEW(t->names, t->data.item_count))
+        return error_set(err, ERR_NOMEM, "training: out of memory");
+    int rc = items_scan(t->orders, name_item, t, err);
+    if (rc == 0 && t->named != t->data.item_count)
+        rc = error_set(err, ERR_CORRUPT, "item %u of the orders is not in the catalogue",
+                       t->data.item_key[t->named]);
+    return rc;
+}
+
+static int load(struct training *t, struct error *err)
+{
+    struct order_stats stats;
+    struct dataset_limits limits = {.max_order_items = t->shop->settings->max_order_items};
+    if (!(t->orders = open_read(t->shop, "orders", err)))
+        return err->code;
+    int rc = orders_stats(t->orders, &stats, err);
+    if (rc == 0)
+        rc = dataset_init(&t->data, &limits, err);
+    if (rc != 0)
+        return rc;
+    t->changes = stats.changes;
+    progress_begin(t->progress, "reading orders", stats.orders);
+    rc = orders_scan(t->orders, add_order, t, t->progress, &t->out->damaged_orders, err);
+    if (rc == 0)
+        rc = dataset_finish(&t->data, err);
+    if (rc == 0)
+        rc = load_names(t, err);
+    db_close(t->orders);
+    t->orders = NULL;
+    t->out->orders = t->data.basket_count;
+    t->out->items = t->data.item_count;
+    t->out->users = t->data.user_count;
+    t->out->skipped_orders = t->data.skipped_orders;
+    return rc;
+}
+
+/* "0.1%" or "25"; settings have checked it. Empty: the builder's choice. */
+static void set_min_support(struct build_params *params, const char *text)
+{
+    struct str s = str_trim(str_of(text));
+    double share;
+    uint64_t count;
+    if (s.len && s.ptr[s.len - 1] == '%' && str_to_f64((struct str){s.ptr, s.len - 1}, &share))
+        params->min_support_share = share / 100;
+    else if (str_to_u64(s, &count) && count <= UINT32_MAX)
+        params->min_support = (uint32_t)count;
+}
+
+static struct build_params params_of(const struct settings *s, struct progress *progress)
+{
+    struct build_params params = {.max_length = s->max_length,
+                                  .max_itemsets = s->max_itemsets,
+                                  .max_rules = s->max_rules,
+                                  .min_confidence = s->min_confidence,
+                                  .min_lift = s->min_lift,
+                                  .neighbours = s->neighbours,
+                                  .without_sgns = !s->embeddings,
+                                  .memory_limit_bytes = s->memory_limit_bytes,
+                                  .threads = s->threads,
+                                  .progress = progress};
+    params.sgns.threads = s->threads;
+    set_min_support(&params, s->min_support);
+    return params;
+}
+
+static void parameters_json(const struct settings *s, struct buf *out)
+{
+    buf_text(out, "{\"min_support\":");
+    if (*s->min_support)
+        buf_json_str(out, str_of(s->min_support));
+    else
+        buf_text(out, "null");
+    buf_text(out, ",\"min_confidence\":");
+    buf_f64(out, s->min_confidence);
+    buf_text(out, ",\"min_lift\":");
+    buf_f64(out, s->min_lift);
+    buf_printf(out,
+               ",\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,\"neighbours\":%u,"
+               "\"embeddings\":%s,\"max_order_items\":%u}",
+               s->max_length, (unsigned long long)s->max_itemsets, (unsigned long long)s->max_rules,
+               s->neighbours, s->embeddings ? "true" : "false", s->max_order_items);
+}
+
+static struct str name_of(void *context, uint32_t item_key)
+{
+    const struct training *t = context;
+    uint32_t low = 0, high = t->data.item_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (t->data.item_key[middle] < item_key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    assert(low < t->data.item_count && t->data.item_key[low] == item_key);
+    return t->names[low];
+}
+
+static int build(struct training *t, struct error *err)
+{
+    struct build_params params = params_of(t->shop->settings, t->progress);
+    if (!t->data.basket_count)
+        return error_set(err, ERR_INVALID, "there are no orders to learn from");
+    t->model = model_build(&t->data, name_of, t, &params, &t->out->build, err);
+    if (!t->model)
+        return err->code;
+    t->model->created_ms = clock_wall_ms();
+    t->model->changes = t->changes;
+    t->out->rules = t->model->rules.count;
+    t->out->model_bytes = model_bytes(t->model);
+    dataset_deinit(&t->data);
+    arena_deinit(&t->names_arena);
+    return 0;
+}
+
+static int save(struct training *t, double start_s, struct error *err)
+{
+    struct buf parameters, report;
+    buf_init(&parameters, 0);
+    buf_init(&report, 0);
+    double begin_s = (double)clock_mono_ns() / 1e9;
+    parameters_json(t->shop->settings, &parameters);
+    int rc = parameters.failed ? error_set(err, ERR_NOMEM, "training: out of memory") : 0;
+    if (rc == 0)
+        rc = modelstore_write(t->shop, t->model, (struct str){parameters.ptr, parameters.len},
+                              t->progress, &t->id, err);
+    if (rc == 0) {
+        double now_s = (double)clock_mono_ns() / 1e9;
+        t->out->model_id = t->id;
+        t->out->save_s = now_s - begin_s;
+        t->out->total_s = now_s - start_s;
+        t->out->peak_rss_bytes = clock_peak_rss();
+        train_outcome_json(t->out, &report);
+        rc = report.failed
+                 ? error_set(err, ERR_NOMEM, "training: out of memory")
+                 : modelstore_finish(t->shop, t->id, (struct str){report.ptr, report.len}, err);
+    }
+    buf_deinit(&parameters);
+    buf_deinit(&report);
+    if (rc != 0 && t->id)
+        modelstore_abandon(t->shop, t->id);
+    return rc;
+}
+
+static int publish(struct training *t, struct error *err)
+{
+    progress_begin(t->progress, "verifying", 0);
+    model_unref(t->model);
+    t->model = NULL;
+    if (!(t->models = open_read(t->shop, "models", err)))
+        return err->code;
+    struct model *stored = modelstore_load(t->shop, t->models, t->id, err);
+    db_close(t->models);
+    t->models = NULL;
+    if (!stored)
+        return err->code;
+    int rc = modelstore_make_live(t->shop, stored, err);
+    struct error local = ERROR_INIT;
+    if (rc == 0 && modelstore_prune(t->shop, &local) != 0)
+        log_warn("model.prune", "error=%s", log_text(local.text, (struct log_quoted[1]){0}));
+    return rc;
+}
+
+static int train(struct training *t, struct error *err)
+{
+    double start_s = (double)clock_mono_ns() / 1e9;
+    live_sweep(t->shop->live);
+    int rc = load(t, err);
+    if (rc != 0)
+        return rc;
+    double loaded_s = (double)clock_mono_ns() / 1e9;
+    t->out->load_s = loaded_s - start_s;
+    rc = build(t, err);
+    if (rc != 0)
+        return rc;
+    t->out->build_s = (double)clock_mono_ns() / 1e9 - loaded_s;
+    rc = save(t, start_s, err);
+    if (rc == 0)
+        rc = publish(t, err);
+    t->out->total_s = (double)clock_mono_ns() / 1e9 - start_s;
+    return rc;
+}
+
+int train_run(struct shop *shop, struct progress *progress, struct train_outcome *out,
+              struct error *err)
+{
+    struct training t = {.shop = shop, .progress = progress, .out = out};
+    struct error local = ERROR_INIT;
+    memset(out, 0, sizeof *out);
+    arena_init(&t.names_arena);
+    int rc = train(&t, &local);
+    dataset_deinit(&t.data);
+    VEC_FREE(&t.keys);
+    arena_deinit(&t.names_arena);
+    free(t.names);
+    model_unref(t.model);
+    db_close(t.orders);
+    db_close(t.models);
+    metrics_trained(shop, rc == 0, out->total_s);
+    if (rc != 0)
+        return error_set(err, local.code, "%s", local.text);
+    log_info("train.done", "model=%lld orders=%llu items=%llu rules=%llu seconds=%.2f",
+             (long long)out->model_id, (unsigned long long)out->orders,
+             (unsigned long long)out->items, (unsigned long long)out->rules, out->total_s);
+    return 0;
+}
+
+static void steps_json(const struct build_report *report, struct buf *out)
+{
+    buf_text(out, "\"steps\":[");
+    for (uint32_t i = 0; i < report->step_count; i++) {
+        const struct build_step *step = &report->steps[i];
+        buf_printf(out, "%s{\"name\":", i ? "," : "");
+        buf_json_str(out, str_of(step->name));
+        buf_text(out, ",\"wall_s\":");
+        buf_f64(out, step->wall_s);
+        buf_text(out, ",\"cpu_s\":");
+        buf_f64(out, step->cpu_s);
+        buf_printf(out, ",\"bytes\":%llu,\"count\":%llu}", (unsigned long long)step->bytes,
+                   (unsigned long long)step->count);
+    }
+    buf_char(out, ']');
+}
+
+void train_outcome_json(const struct train_outcome *o, struct buf *out)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {{"orders", o->orders},
+                  {"lines", o->lines},
+                  {"items", o->items},
+                  {"users", o->users},
+                  {"rules", o->rules},
+                  {"skipped_orders", o->skipped_orders},
+                  {"damaged_orders", o->damaged_orders},
+                  {"min_support", o->build.min_support},
+                  {"rules_cut", o->build.rules_cut},
+                  {"model_bytes", o->model_bytes},
+                  {"estimate_bytes", o->build.estimate_bytes},
+                  {"peak_rss_bytes", o->peak_rss_bytes}};
+    const struct {
+        const char *name;
+        double value;
+    } seconds[] = {
+        {"load", o->load_s}, {"build", o->build_s}, {"save", o->save_s}, {"total", o->total_s}};
+    buf_printf(out, "{\"model\":%lld,\"support_raised\":%s", (long long)o->model_id,
+               o->build.support_raised ? "true" : "false");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        buf_printf(out, ",\"%s\":%llu", counts[i].name, (unsigned long long)counts[i].value);
+    buf_text(out, ",\"seconds\":{");
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        buf_printf(out, "%s\"%s\":", i ? "," : "", seconds[i].name);
+        buf_f64(out, seconds[i].value);
+    }
+    buf_text(out, "},");
+    steps_json(&o->build, out);
+    buf_char(out, '}');
+}
+
+int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estimate *out,
+                   struct error *err)
+{
+    struct order_stats stats;
+    struct db *db = open_read(shop, "orders", err);
+    if (!db)
+        return err ? (int)err->code : ERR_DB;
+    int rc = orders_stats(db, &stats, err);
+    db_close(db);
+    if (rc != 0)
+        return rc;
+    pthread_rwlock_rdlock(&shop->catalog_lock);
+    uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
+    pthread_rwlock_unlock(&shop->catalog_lock);
+    struct build_params params = params_of(shop->settings, NULL);
+    *shape = (struct dataset_shape){
+        .orders = stats.orders, .lines = stats.lines, .items = items, .users = stats.orders};
+    build_estimate(shape, &params, out);
+    return 0;
+}
