@@ -40,7 +40,8 @@ int joblog_get(struct db *db, int64_t id, job_visitor visit, void *context,
 /* Newest first, ids below `before` (0: all), at most `limit`. */
 int joblog_list(struct db *db, int64_t before, uint32_t limit, job_visitor visit, void *context,
                 struct error *err) WARN_UNUSED;
-/* Marks running jobs interrupted; visits every interrupted and queued one, oldest first. */
+/* Marks running jobs interrupted, finished now; visits every interrupted and queued one, oldest
+ * first. */
 int joblog_recover(struct db *db, int64_t now_ms, job_visitor visit, void *context,
                    struct error *err) WARN_UNUSED;
 /* Keeps the newest `keep` ended jobs. */

@@ -16,7 +16,8 @@ struct model_row {
 
 int models_begin(struct db *db, int64_t created_ms, struct str parameters, int64_t *id,
                  struct error *err) WARN_UNUSED;
-/* Appends to a part; cut into chunks inside. Each call commits what it wrote in bounded pieces. */
+/* Appends to a part; cut into chunks inside. Each chunk is committed on its own. A count of 0 makes
+ * an empty part. */
 int models_write(struct db *db, int64_t id, const char *part, const void *bytes, uint64_t count,
                  struct error *err) WARN_UNUSED;
 int models_finish(struct db *db, int64_t id, struct str report, struct error *err) WARN_UNUSED;
@@ -34,7 +35,9 @@ int models_list(struct db *db, model_visitor visit, void *context,
 int models_get(struct db *db, int64_t id, model_visitor visit, void *context,
                struct error *err) WARN_UNUSED;
 int models_live(struct db *db, int64_t *id, struct error *err) WARN_UNUSED; /* 0: none */
+/* A model that was found good (loaded): clears its damaged mark. ERR_NOT_FOUND. */
 int models_set_live(struct db *db, int64_t id, struct error *err) WARN_UNUSED;
+/* It did not load: not live any more. */
 int models_mark_damaged(struct db *db, int64_t id, struct error *err) WARN_UNUSED;
 /* Keeps the newest `keep` and the live one; also removes unfinished ones. */
 int models_prune(struct db *db, uint32_t keep, struct error *err) WARN_UNUSED;

@@ -117,7 +117,8 @@ void catalog_remove(struct catalog *c, uint32_t slot)
         c->blocks[slot] = block;
     *item = (struct catalog_item){.item_id = {c->blocks[slot], item->item_id.len},
                                   .price_minor = PRICE_NONE,
-                                  .stock = STOCK_NONE};
+                                  .stock = STOCK_NONE,
+                                  .order_ms = INT64_MIN};
 }
 
 uint32_t catalog_find(const struct catalog *c, struct str item_id)
