@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#define SETTINGS_MAX 64
+
 struct settings {
     /* [server] */
     char data[4096];         /* --data */
@@ -45,22 +47,27 @@ struct settings {
     /* [ingest] */
     uint64_t max_decompressed_bytes;
     uint64_t sort_memory_bytes;
+
+    unsigned char origin[SETTINGS_MAX]; /* enum setting_origin, by row of the table */
 };
 
 enum setting_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
 
-struct option; /* one row of the table */
+/* Only the defaults. */
+void settings_default(struct settings *s);
 
-/* Defaults, then the file (`path` NULL: DIR/basketd.conf or ./basketd.conf when there is one), then
- * the environment, then flags: every argv entry of the form --name=value or --name value that the
- * table knows is consumed; the others are left in argv (argc updated) for the command. */
-int settings_load(struct settings *s, const char *path, int *argc, char **argv,
-                  struct error *err) WARN_UNUSED;
-/* "key = value  # origin (default …)" lines, for `basketd config`; json for --json. */
+/* Defaults, then the file (--config FILE or BASKETD_CONFIG, which must exist; else DIR/basketd.conf
+ * when there is one), then the environment, then flags: every "--name value" or "--name=value" the
+ * table knows is taken out of argv; the others are left for the command (argc updated). A switch
+ * takes no value in the two-word form. "--" ends the flags. ERR_INVALID names the key, its place
+ * and what was expected. */
+int settings_load(struct settings *s, int *argc, char **argv, struct error *err) WARN_UNUSED;
+
+/* "key = value  # where from" lines for `basketd config`; one JSON object for --json. */
 void settings_print(const struct settings *s, struct buf *out, bool json);
-/* Markdown rows for the README; help lines for --help of a command ("server", "train", …; NULL
- * all). */
+/* Markdown rows for the README. */
 void settings_markdown(struct buf *out);
+/* Lines of --help for the options of `section` ("server", "train", …). */
 void settings_help(struct buf *out, const char *section);
 
 #endif
