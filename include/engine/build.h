@@ -33,20 +33,25 @@ struct build_report {
     uint32_t min_support; /* in force */
     bool support_raised;
     uint64_t rules_cut;
-    uint64_t estimate_bytes; /* what model_estimate said */
+    uint64_t estimate_bytes; /* build_estimate's peak for this dataset */
 };
 
+/* Most bytes each step holds, its result included, and of the finished model. Upper bounds: budgets
+ * (itemsets, rules) count in full. */
 struct estimate {
     uint64_t dataset_bytes, itemsets_bytes, rules_bytes, cooc_bytes, rows_bytes, sgns_bytes,
         model_bytes;
     uint64_t peak_bytes; /* the largest sum alive at one time */
 };
+/* Only a shape with `pairs` gives a bound; without, order sizes are guessed (data/shape.h). */
 void build_estimate(const struct dataset_shape *shape, const struct build_params *params,
                     struct estimate *out);
 
-/* item names: external ids by dataset item index via `name_of(context, item_key)`. Reads the
- * dataset, does not keep it. ERR_LIMIT: the estimate is over memory_limit_bytes (text has both
- * numbers and what to change); ERR_INVALID: no baskets; ERR_CANCELLED. */
+/* A sealed model; id, created_ms and changes are the caller's to set. Item names: external ids, all
+ * different, via `name_of(context, item_key)`, borrowed until its next call. Reads the dataset,
+ * does not keep it; equal datasets and parameters give equal models, whatever the threads. `report`
+ * may be NULL. ERR_LIMIT: the estimate is over memory_limit_bytes (text has both numbers and what
+ * to change); ERR_INVALID: no baskets, or a parameter out of range; ERR_CANCELLED. */
 struct model *model_build(const struct dataset *d,
                           struct str (*name_of)(void *context, uint32_t item_key), void *context,
                           const struct build_params *params, struct build_report *report,

@@ -41,11 +41,15 @@ enum rule_sort {
  * lower end of Wilson's 95 % interval of the confidence: what the rule promises after doubt for few
  * baskets is taken off. A rule with a sub-rule (fewer items on the left, same consequent) of at
  * least its strength never is the strongest, as the sub-rule matches whenever it does. */
+struct strong_rule {
+    uint32_t consequent;
+    float strength; /* (0,1) */
+};
 struct strong_rules {
-    uint32_t *index;      /* [rules.count] position in model.rules, ascending */
-    struct rules rules;   /* those rules, copied */
-    float *strength;      /* [rules.count] */
-    struct ruletrie trie; /* over them */
+    uint32_t count;
+    uint32_t *index;          /* [count] position in model.rules, ascending */
+    struct strong_rule *rule; /* [count] */
+    struct ruletrie trie;     /* its ranges are positions in these arrays */
 };
 
 struct model {

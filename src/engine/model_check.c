@@ -1,0 +1,182 @@
+/* What must hold of a model's stored sections, whoever made them. Array lengths are the loader's to
+ * get right; here each index is checked before it is used, so that damaged bytes are found and
+ * never followed. Cost: one pass over every section. */
+#include "model_internal.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Weights are shares; float sums may exceed 1 by rounding. */
+#define WEIGHT_SUM_MAX 1.0001f
+
+static int corrupt(struct error *err, const char *what)
+{
+    return error_set(err, ERR_CORRUPT, "model: %s", what);
+}
+
+static int check_items(const struct model *m, struct error *err)
+{
+    if (m->item_count == 0 || m->item_count == DICT_NONE || m->basket_count == 0)
+        return corrupt(err, "no items or no baskets");
+    if (m->items.count != m->item_count || !m->items.offsets || !m->slot)
+        return corrupt(err, "the item sections differ in length");
+    for (uint32_t i = 0; i < m->item_count; i++) {
+        const char *problem = id_problem(dict_name(&m->items, i));
+        if (problem)
+            return error_set(err, ERR_CORRUPT, "model: id of item %u: %s", i, problem);
+        if (m->slot[i] == 0 || m->slot[i] == UINT32_MAX || (i && m->slot[i] <= m->slot[i - 1]))
+            return error_set(err, ERR_CORRUPT, "model: catalogue slot of item %u", i);
+    }
+    return 0;
+}
+
+static bool rank_before(const struct popularity *p, uint32_t a, uint32_t b)
+{
+    if (p->orders_28d[a] != p->orders_28d[b])
+        return p->orders_28d[a] > p->orders_28d[b];
+    return p->orders_all[a] >= p->orders_all[b];
+}
+
+/* Fast risers first, items not sold in the last 7 days behind all others. */
+static bool trend_before(const struct popularity *p, uint32_t a, uint32_t b)
+{
+    bool sold_a = p->orders_7d[a] > 0, sold_b = p->orders_7d[b] > 0;
+    return sold_a != sold_b ? sold_a : p->trend[a] >= p->trend[b];
+}
+
+static int check_popularity(const struct model *m, struct error *err)
+{
+    const struct popularity *p = &m->popularity;
+    uint32_t n = m->item_count;
+    if (p->item_count != n || !p->orders_all || !p->orders_28d || !p->orders_7d || !p->trend ||
+        !p->rank || !p->by_rank || !p->by_trend)
+        return corrupt(err, "popularity is incomplete");
+    for (uint32_t i = 0; i < n; i++) {
+        if (p->orders_7d[i] > p->orders_28d[i] || p->orders_28d[i] > p->orders_all[i] ||
+            p->orders_all[i] > m->basket_count || p->orders_all[i] == 0 || !isfinite(p->trend[i]))
+            return error_set(err, ERR_CORRUPT, "model: popularity of item %u", i);
+        /* rank[by_rank[x]] == x for every x makes both permutations. */
+        if (p->by_rank[i] >= n || p->rank[p->by_rank[i]] != i ||
+            (i && !rank_before(p, p->by_rank[i - 1], p->by_rank[i])))
+            return error_set(err, ERR_CORRUPT, "model: popularity rank %u", i);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (p->by_trend[i] >= n || (i && !trend_before(p, p->by_trend[i - 1], p->by_trend[i])))
+            return error_set(err, ERR_CORRUPT, "model: trend rank %u", i);
+    return 0;
+}
+
+/* by_trend may tie, so its being a permutation needs a mark per item. */
+static int check_permutation(const uint32_t *items, uint32_t count, struct error *err)
+{
+    unsigned char *seen;
+    if (!MEM_ZNEW(seen, count))
+        return error_set(err, ERR_NOMEM, "model: out of memory");
+    bool repeated = false;
+    for (uint32_t i = 0; i < count; i++) {
+        repeated = repeated || seen[items[i]];
+        seen[items[i]] = 1;
+    }
+    free(seen);
+    return repeated ? corrupt(err, "an item stands twice in the trend order") : 0;
+}
+
+static int check_rules(const struct model *m, struct error *err)
+{
+    if (m->rules.basket_count != m->basket_count)
+        return corrupt(err, "the rules count other baskets");
+    return rules_check(&m->rules, m->item_count, err);
+}
+
+static bool row_is_good(const struct model *m, const struct source *s, uint32_t i, uint32_t *seen)
+{
+    const struct csr *rows = &s->rows;
+    const uint32_t *orders = m->popularity.orders_all;
+    for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++) {
+        uint32_t j = rows->column[e];
+        if (j == i || seen[j] == i + 1 || !(rows->value[e] > 0) || rows->value[e] > 1 ||
+            (e > rows->start[i] && rows->value[e] > rows->value[e - 1]) || s->both[e] > orders[i] ||
+            s->both[e] > orders[j])
+            return false;
+        seen[j] = i + 1;
+    }
+    return true;
+}
+
+static int check_source(const struct model *m, enum source_kind kind, struct error *err)
+{
+    const struct source *s = &m->sources[kind];
+    if (s->rows.rows != m->item_count || s->rows.cols != m->item_count)
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: wrong shape", source_name(kind));
+    int rc = csr_check(&s->rows, err);
+    if (rc)
+        return rc;
+    if (csr_entries(&s->rows) == 0)
+        return 0;
+    if (!s->rows.value || !s->both)
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: no values", source_name(kind));
+    uint32_t *seen;
+    if (!MEM_ZNEW(seen, m->item_count))
+        return error_set(err, ERR_NOMEM, "model: out of memory");
+    uint32_t i = 0;
+    while (i < m->item_count && row_is_good(m, s, i, seen))
+        i++;
+    free(seen);
+    if (i < m->item_count)
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: row %u", source_name(kind), i);
+    return 0;
+}
+
+static int check_weights(const struct model *m, struct error *err)
+{
+    float basket = m->rule_weight, similar = 0;
+    bool good = m->rule_weight >= 0;
+    for (int k = 0; k < SOURCE_COUNT; k++) {
+        good = good && m->sources[k].basket_weight >= 0 && m->sources[k].similar_weight >= 0;
+        basket += m->sources[k].basket_weight;
+        similar += m->sources[k].similar_weight;
+    }
+    good = good && basket <= WEIGHT_SUM_MAX && similar <= WEIGHT_SUM_MAX;
+    return good ? 0 : corrupt(err, "weights of the blend are no shares");
+}
+
+static int check_vectors(const struct model *m, struct error *err)
+{
+    const struct embeddings *v = &m->vectors;
+    if (v->dimensions == 0)
+        return 0;
+    if (v->item_count != m->item_count || !v->in || !v->out)
+        return corrupt(err, "the embeddings are incomplete");
+    uint64_t count = (uint64_t)v->item_count * v->dimensions;
+    for (uint64_t x = 0; x < count; x++)
+        if (!isfinite(v->in[x]) || !isfinite(v->out[x]))
+            return corrupt(err, "an embedding is not finite");
+    return 0;
+}
+
+int model_check(const struct model *m, struct error *err)
+{
+    int rc = check_items(m, err);
+    if (rc)
+        return rc;
+    rc = check_popularity(m, err);
+    if (rc)
+        return rc;
+    rc = check_permutation(m->popularity.by_trend, m->item_count, err);
+    if (rc)
+        return rc;
+    rc = check_rules(m, err);
+    if (rc)
+        return rc;
+    for (int k = 0; k < SOURCE_COUNT; k++) {
+        rc = check_source(m, (enum source_kind)k, err);
+        if (rc)
+            return rc;
+    }
+    rc = check_weights(m, err);
+    if (rc)
+        return rc;
+    return check_vectors(m, err);
+}
