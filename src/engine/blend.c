@@ -1,0 +1,136 @@
+/* From cells to candidates, best first.
+ *
+ * The blend is linear: sources are scaled to (0,1] when the model is built and weighed while they
+ * are gathered, so what is left is the order. Candidates form a binary heap that is popped until
+ * the answer is full: O(candidates) to build, O(log candidates) for each one looked at, and filters
+ * only see the few that matter.
+ *
+ * similar weighs a candidate by its category's nearness to the context: substitutes stand in the
+ * same shelf, complements need not. Names are compared as the JSON text the store wrote, where
+ * equal names have equal text. */
+#include "recommend_internal.h"
+
+/* Weight of a category that shares nothing, and of one the catalogue does not know. */
+#define AFFINITY_FAR     0.25f
+#define AFFINITY_UNKNOWN 0.5f
+/* Context items whose categories are looked at; an item page has one. */
+#define AFFINITY_CONTEXT_MAX 8
+
+static bool before(const struct request *r, struct candidate a, struct candidate b)
+{
+    if (a.score != b.score)
+        return a.score > b.score;
+    return r->m->popularity.rank[a.item] < r->m->popularity.rank[b.item];
+}
+
+static void sift_down(const struct request *r, uint32_t at)
+{
+    struct candidate *heap = r->s->heap;
+    uint32_t count = r->s->heap_count;
+    struct candidate moving = heap[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && before(r, heap[child + 1], heap[child]))
+            child++;
+        if (!before(r, heap[child], moving))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+/* Cuts the next name off a path like ["Home","Kitchen"]; the raw text between its quotes. */
+static bool next_name(struct str *path, struct str *name)
+{
+    size_t at = 0;
+    while (at < path->len && path->ptr[at] != '"')
+        at++;
+    if (at == path->len)
+        return false;
+    size_t begin = ++at;
+    while (at < path->len && path->ptr[at] != '"')
+        at += path->ptr[at] == '\\' ? 2 : 1;
+    if (at >= path->len)
+        return false;
+    *name = (struct str){path->ptr + begin, at - begin};
+    *path = (struct str){path->ptr + at + 1, path->len - at - 1};
+    return true;
+}
+
+/* Share of the deeper path that both have in common, from the outermost name in. */
+static float shared_path(struct str a, struct str b)
+{
+    if (str_eq(a, b))
+        return 1;
+    struct str name_a, name_b;
+    uint32_t shared = 0, depth = 0;
+    bool same = true;
+    for (;;) {
+        bool more_a = next_name(&a, &name_a), more_b = next_name(&b, &name_b);
+        if (!more_a && !more_b)
+            break;
+        same = same && more_a && more_b && str_eq(name_a, name_b);
+        shared += same;
+        depth++;
+    }
+    return depth ? (float)shared / (float)depth : 0;
+}
+
+static struct str category_of(const struct request *r, uint32_t item)
+{
+    const struct catalog_item *known = catalog_at(r->c, r->m->slot[item]);
+    return known ? known->category : STR_NONE;
+}
+
+static float affinity(const struct request *r, uint32_t item, const struct str *paths,
+                      uint32_t count)
+{
+    struct str own = category_of(r, item);
+    if (own.len == 0)
+        return AFFINITY_UNKNOWN;
+    float nearest = 0;
+    for (uint32_t x = 0; x < count; x++) {
+        float shared = shared_path(own, paths[x]);
+        nearest = shared > nearest ? shared : nearest;
+    }
+    return AFFINITY_FAR + (1 - AFFINITY_FAR) * nearest;
+}
+
+static void weigh_by_category(struct request *r)
+{
+    struct scratch *s = r->s;
+    struct str paths[AFFINITY_CONTEXT_MAX];
+    uint32_t count = 0;
+    for (uint32_t x = s->context_count; x > 0 && count < AFFINITY_CONTEXT_MAX; x--) {
+        struct str path = category_of(r, s->context[x - 1]);
+        if (path.len)
+            paths[count++] = path;
+    }
+    if (count == 0)
+        return;
+    for (uint32_t x = 0; x < s->heap_count; x++)
+        s->heap[x].score *= affinity(r, s->heap[x].item, paths, count);
+}
+
+void blend_candidates(struct request *r)
+{
+    struct scratch *s = r->s;
+    for (uint32_t x = 0; x < s->heap_count; x++)
+        s->heap[x].score = s->cells[s->heap[x].item].score;
+    if (r->q->surface == SURFACE_SIMILAR)
+        weigh_by_category(r);
+    for (uint32_t x = s->heap_count / 2; x > 0; x--)
+        sift_down(r, x - 1);
+}
+
+bool blend_next(struct request *r, struct candidate *out)
+{
+    struct scratch *s = r->s;
+    if (s->heap_count == 0)
+        return false;
+    *out = s->heap[0];
+    s->heap[0] = s->heap[--s->heap_count];
+    if (s->heap_count)
+        sift_down(r, 0);
+    return true;
+}

@@ -1,0 +1,244 @@
+/* One answer, stage by stage (recommend_internal.h names them). All memory is the scratch's: arrays
+ * sized to the model's items, kept from request to request and told apart by a stamp, so that a
+ * request costs what it touches. A model with more items than any before makes them grow: the only
+ * allocation there is. */
+#include "engine/recommend.h"
+
+#include "base/mem.h"
+#include "recommend_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Slots of the set of unknown ids: a power of two, at least twice the items of a query. */
+#define UNKNOWN_SLOTS 2048u
+_Static_assert(UNKNOWN_SLOTS >= 2 * LIMIT_QUERY_ITEMS, "the set of unknown ids stays half empty");
+
+static const char *const surface_names[] = {"basket", "similar", "trending", "popular"};
+static const char *const fallback_names[] = {NULL, "popular:empty_context",
+                                             "popular:unknown_context", "popular:no_candidates"};
+static const char *const drop_names[] = {"excluded", "unavailable", "category",
+                                         "price",    "in_stock",    "attributes"};
+static const char *const because_names[] = {"none", "rule", "neighbour", "trend", "popular"};
+_Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
+_Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
+_Static_assert(sizeof drop_names / sizeof *drop_names == DROP_COUNT, "all drops");
+
+const char *surface_name(enum surface s)
+{
+    assert(s < SURFACE_COUNT);
+    return surface_names[s];
+}
+
+int surface_parse(struct str name)
+{
+    for (int s = 0; s < SURFACE_COUNT; s++)
+        if (str_eq(name, str_of(surface_names[s])))
+            return s;
+    return -1;
+}
+
+const char *fallback_name(enum fallback f)
+{
+    assert(f < FALLBACK_COUNT);
+    return fallback_names[f];
+}
+
+const char *drop_name(enum drop d)
+{
+    assert(d < DROP_COUNT);
+    return drop_names[d];
+}
+
+const char *because_kind_name(enum because_kind k)
+{
+    assert(k <= BECAUSE_POPULAR);
+    return because_names[k];
+}
+
+struct scratch *scratch_new(struct error *err)
+{
+    struct scratch *s;
+    if (!MEM_ZNEW(s, 1))
+        error_set(err, ERR_NOMEM, "scratch: out of memory");
+    return s;
+}
+
+static void free_arrays(struct scratch *s)
+{
+    free(s->cells);
+    free(s->excluded);
+    free(s->heap);
+    free(s->rule_at);
+    free(s->ruled);
+    s->cells = NULL;
+    s->excluded = NULL;
+    s->heap = NULL;
+    s->rule_at = NULL;
+    s->ruled = NULL;
+    s->item_cap = 0;
+}
+
+void scratch_free(struct scratch *s)
+{
+    if (!s)
+        return;
+    free_arrays(s);
+    free(s);
+}
+
+static int reserve(struct scratch *s, uint32_t items, struct error *err)
+{
+    if (items <= s->item_cap)
+        return 0;
+    free_arrays(s);
+    if (MEM_ZNEW(s->cells, items) && MEM_ZNEW(s->excluded, items) && MEM_NEW(s->heap, items) &&
+        MEM_ZNEW(s->rule_at, items) && MEM_NEW(s->ruled, items)) {
+        s->item_cap = items;
+        s->stamp = 0;
+        return 0;
+    }
+    free_arrays(s);
+    return error_set(err, ERR_NOMEM, "scratch: out of memory for %u items", items);
+}
+
+/* Stamp 0 is that of cells never touched. */
+static void next_stamp(struct scratch *s)
+{
+    if (++s->stamp == 0) {
+        memset(s->cells, 0, s->item_cap * sizeof *s->cells);
+        memset(s->excluded, 0, s->item_cap * sizeof *s->excluded);
+        s->stamp = 1;
+    }
+}
+
+static uint32_t hash_id(struct str id)
+{
+    uint32_t h =
+        2166136261u; /* FNV-1a: at most LIMIT_QUERY_ITEMS keys, so a bad spread is no harm */
+    for (size_t x = 0; x < id.len; x++)
+        h = (h ^ (unsigned char)id.ptr[x]) * 16777619u;
+    return h;
+}
+
+/* Notes query item x as unknown, unless an equal id was. */
+static void add_unknown(struct request *r, uint16_t slots[UNKNOWN_SLOTS], uint32_t x)
+{
+    struct scratch *s = r->s;
+    if (s->unknown_count == 0)
+        memset(slots, 0, UNKNOWN_SLOTS * sizeof *slots);
+    struct str id = r->q->items[x];
+    uint32_t at = hash_id(id) % UNKNOWN_SLOTS;
+    while (slots[at]) {
+        if (str_eq(id, r->q->items[s->unknown[slots[at] - 1]]))
+            return;
+        at = (at + 1) % UNKNOWN_SLOTS;
+    }
+    s->unknown[s->unknown_count++] = x;
+    slots[at] = (uint16_t)s->unknown_count;
+}
+
+static void resolve_items(struct request *r)
+{
+    struct scratch *s = r->s;
+    uint16_t slots[UNKNOWN_SLOTS];
+    for (uint32_t x = 0; x < r->q->item_count; x++) {
+        uint32_t item = dict_find(&r->m->items, r->q->items[x]);
+        if (item == DICT_NONE) {
+            add_unknown(r, slots, x);
+        } else if (s->cells[item].stamp != s->stamp) {
+            s->cells[item] = (struct cell){s->stamp, INFINITY};
+            s->context[s->context_count++] = item;
+        }
+    }
+    for (uint32_t x = 0; x < r->q->exclude_count; x++) {
+        uint32_t item = dict_find(&r->m->items, r->q->exclude[x]);
+        if (item != DICT_NONE)
+            s->excluded[item] = s->stamp;
+    }
+}
+
+/* Takes candidates, best first, until the answer is full. */
+static void fill(struct request *r, bool (*next)(struct request *r, struct candidate *out))
+{
+    struct answer *out = r->out;
+    struct candidate c;
+    while (out->count < r->q->limit && next(r, &c)) {
+        enum drop drop = filter_drop(r, c.item);
+        if (drop != DROP_COUNT) {
+            out->dropped[drop]++;
+            continue;
+        }
+        struct suggestion *to = &r->s->items[out->count++];
+        to->item = c.item;
+        to->slot = r->m->slot[c.item];
+        to->score = c.score;
+    }
+}
+
+static void answer_from_context(struct request *r)
+{
+    if (r->q->surface == SURFACE_BASKET)
+        gather_rules(r);
+    gather_rows(r);
+    r->out->candidates = r->s->heap_count;
+    blend_candidates(r);
+    fill(r, blend_next);
+}
+
+static void answer_popular(struct request *r)
+{
+    memset(r->out->dropped, 0, sizeof r->out->dropped);
+    r->out->candidates = popular_begin(r);
+    fill(r, popular_next);
+}
+
+static void answer_trending(struct request *r)
+{
+    r->out->candidates = trending_begin(r);
+    fill(r, trending_next);
+}
+
+static enum fallback answer_surface(struct request *r)
+{
+    bool needs_context = r->q->surface == SURFACE_BASKET || r->q->surface == SURFACE_SIMILAR;
+    if (needs_context && r->q->item_count == 0)
+        return FALLBACK_EMPTY_CONTEXT;
+    if (needs_context && r->s->context_count == 0)
+        return FALLBACK_UNKNOWN_CONTEXT;
+    if (needs_context)
+        answer_from_context(r);
+    else if (r->q->surface == SURFACE_TRENDING)
+        answer_trending(r);
+    else
+        answer_popular(r);
+    bool popular = r->q->surface == SURFACE_POPULAR;
+    return r->out->count == 0 && !popular ? FALLBACK_NO_CANDIDATES : FALLBACK_NONE;
+}
+
+int recommend(const struct model *m, const struct catalog *c, const struct query *q,
+              struct scratch *s, struct answer *out, struct error *err)
+{
+    assert(q->limit >= 1 && q->limit <= LIMIT_ANSWER_ITEMS);
+    assert(q->item_count <= LIMIT_QUERY_ITEMS);
+    int rc = reserve(s, m->item_count, err);
+    if (rc)
+        return rc;
+    next_stamp(s);
+    s->context_count = s->unknown_count = s->heap_count = s->ruled_count = 0;
+    *out = (struct answer){.surface = q->surface, .items = s->items, .unknown = s->unknown};
+    struct request r = {.m = m, .c = c, .q = q, .s = s, .out = out};
+    resolve_items(&r);
+    out->unknown_count = s->unknown_count;
+    out->fallback = answer_surface(&r);
+    if (out->fallback != FALLBACK_NONE)
+        answer_popular(&r);
+    enum surface answered = out->fallback == FALLBACK_NONE ? q->surface : SURFACE_POPULAR;
+    for (uint32_t x = 0; x < out->count; x++)
+        s->items[x].because =
+            (struct because){.support = NAN, .confidence = NAN, .lift = NAN, .trend = NAN};
+    if (q->explain)
+        explain_answer(&r, answered);
+    return 0;
+}

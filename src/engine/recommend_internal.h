@@ -1,0 +1,93 @@
+/* What the stages of an answer share:
+ *
+ *   candidates.c  context -> cells: rows and rules added up per item
+ *   blend.c       cells -> candidates with final scores, best first
+ *   popular.c     candidates without a context: by popularity or trend
+ *   filters.c     may this item be suggested
+ *   explain.c     why it was */
+#ifndef ENGINE_RECOMMEND_INTERNAL_H
+#define ENGINE_RECOMMEND_INTERNAL_H
+
+#include "engine/recommend.h"
+
+#include "base/limits.h"
+
+#include <math.h>
+
+/* Rules are matched against the last items of a longer context: the number of subsets grows with a
+ * power of it, and what matches beyond is mostly the same few popular items. */
+#define RULE_CONTEXT_MAX 50
+
+/* The running score of an item, valid when `stamp` is the request's. Context items have score
+ * +infinity: adding to them changes nothing and they are in no list of candidates. */
+struct cell {
+    uint32_t stamp;
+    float score;
+};
+
+struct candidate {
+    float score;
+    uint32_t item;
+};
+
+struct ruled { /* the strongest rule found for an item */
+    uint32_t item;
+    uint32_t strong; /* index in model.strong */
+};
+
+struct scratch {
+    uint32_t item_cap; /* length of the arrays per item */
+    uint32_t stamp;
+    struct cell *cells;     /* [item_cap] */
+    uint32_t *excluded;     /* [item_cap] stamp: excluded */
+    struct candidate *heap; /* [item_cap] candidates in order of first touch, then a heap */
+    uint32_t *rule_at;      /* [item_cap] sparse set: the item's place in `ruled`, if it is there */
+    struct ruled *ruled;    /* [item_cap] */
+    uint32_t context_count, unknown_count, heap_count, ruled_count;
+    uint32_t context[LIMIT_QUERY_ITEMS]; /* distinct known items, in the order given */
+    uint32_t unknown[LIMIT_QUERY_ITEMS];
+    struct suggestion items[LIMIT_ANSWER_ITEMS];
+};
+
+struct request {
+    const struct model *m;
+    const struct catalog *c;
+    const struct query *q;
+    struct scratch *s;
+    struct answer *out;
+    const uint32_t *walk; /* popular, trending: items left to try, best first */
+    uint32_t walk_count;
+};
+
+static inline bool is_context(const struct scratch *s, uint32_t item)
+{
+    return s->cells[item].stamp == s->stamp && isinf(s->cells[item].score);
+}
+
+static inline float surface_weight(const struct source *s, enum surface surface)
+{
+    return surface == SURFACE_SIMILAR ? s->similar_weight : s->basket_weight;
+}
+
+/* candidates.c: the scratch's cells and the items of its heap (scores not yet set). */
+void gather_rules(struct request *r);
+void gather_rows(struct request *r);
+
+/* blend.c: final scores and heap order; then the best one left, false: none. */
+void blend_candidates(struct request *r);
+bool blend_next(struct request *r, struct candidate *out);
+
+/* popular.c: sets `walk`, returns the number of candidates; then one after the other. */
+uint32_t popular_begin(struct request *r);
+uint32_t trending_begin(struct request *r);
+bool popular_next(struct request *r, struct candidate *out);
+bool trending_next(struct request *r, struct candidate *out);
+
+/* filters.c: the first reason against it; DROP_COUNT: none. */
+enum drop filter_drop(const struct request *r, uint32_t item);
+
+/* explain.c: fills the `because` of all suggestions; `answered`: the surface they came from. The
+ * cells' scores are gone afterwards. */
+void explain_answer(struct request *r, enum surface answered);
+
+#endif
