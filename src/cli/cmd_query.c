@@ -1,0 +1,183 @@
+/* basketd recommend and basketd rules: a look at the live model without a server. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "cli.h"
+#include "engine/browse.h"
+#include "service/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct model *live_model(struct shop *shop, struct error *err)
+{
+    struct model *m = live_ref(shop->live);
+    if (!m)
+        error_set(err, ERR_NOT_READY, "no model yet: run `basketd train` first");
+    return m;
+}
+
+static struct str title_of(const struct shop *shop, uint32_t slot)
+{
+    const struct catalog_item *item = catalog_at(&shop->catalog, slot);
+    return item ? item->title : STR_NONE;
+}
+
+static void print_because(const struct model *m, const struct because *b)
+{
+    if (b->kind == BECAUSE_NONE)
+        return;
+    printf("%*s%s", 8, "", because_kind_name(b->kind));
+    for (uint32_t i = 0; i < b->item_count; i++) {
+        struct str id = dict_name(&m->items, b->items[i]);
+        printf("%s%.*s", i ? " + " : " ", STR_ARG(id));
+    }
+    printf(": %llu orders", (unsigned long long)b->count);
+    if (b->confidence == b->confidence)
+        printf(", confidence %.1f %%, lift %.1f", 100 * b->confidence, b->lift);
+    putchar('\n');
+}
+
+static void print_answer(const struct shop *shop, const struct model *m, const struct query *q,
+                         const struct answer *a)
+{
+    if (fallback_name(a->fallback))
+        printf("fallback: %s\n", fallback_name(a->fallback));
+    for (uint32_t i = 0; i < a->unknown_count; i++)
+        printf("unknown: %.*s\n", STR_ARG(q->items[a->unknown[i]]));
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct suggestion *s = &a->items[i];
+        struct str id = dict_name(&m->items, s->item), title = title_of(shop, s->slot);
+        printf("%.3f  %.*s  %.*s\n", (double)s->score, STR_ARG(id), STR_ARG(title));
+        print_because(m, &s->because);
+    }
+}
+
+static int ask(struct shop *shop, struct query *q, struct error *err)
+{
+    struct answer answer;
+    struct model *m = live_model(shop, err);
+    struct scratch *scratch = m ? scratch_new(err) : NULL;
+    int rc = scratch ? 0 : (int)err->code;
+    if (rc == 0) {
+        pthread_rwlock_rdlock(&shop->catalog_lock);
+        rc = recommend(m, &shop->catalog, q, scratch, &answer, err);
+        if (rc == 0)
+            print_answer(shop, m, q, &answer);
+        pthread_rwlock_unlock(&shop->catalog_lock);
+    }
+    scratch_free(scratch);
+    model_unref(m);
+    return rc ? cli_fail(err) : 0;
+}
+
+/* The positional words as slices; NULL and an error printed when there is no memory or too many. */
+static struct str *words(int argc, char **argv)
+{
+    struct str *items = NULL;
+    if (argc - 1 > LIMIT_QUERY_ITEMS)
+        cli_usage("more than %d items", LIMIT_QUERY_ITEMS);
+    else if (!MEM_NEW(items, (size_t)argc))
+        cli_usage("out of memory");
+    for (int i = 1; items && i < argc; i++)
+        items[i - 1] = str_of(argv[i]);
+    return items;
+}
+
+int cmd_recommend(struct settings *settings, int argc, char **argv)
+{
+    const char *surface = "basket", *limit_text = NULL;
+    const struct cli_option options[] = {{.name = "surface", .text = &surface},
+                                         {.name = "limit", .text = &limit_text}};
+    struct error err = ERROR_INIT;
+    uint64_t limit = 10;
+    if (!cli_options(options, 2, &argc, argv) ||
+        !cli_number("limit", limit_text, 1, LIMIT_ANSWER_ITEMS, &limit))
+        return EXIT_USAGE;
+    int kind = surface_parse(str_of(surface));
+    if (kind < 0)
+        return cli_usage("--surface: expected basket, similar, trending or popular, got '%s'",
+                         surface);
+    struct str *items = words(argc, argv);
+    if (!items)
+        return EXIT_USAGE;
+    struct query q = {.surface = (enum surface)kind,
+                      .items = items,
+                      .item_count = (uint32_t)argc - 1,
+                      .filter = {.price_min = PRICE_NONE, .price_max = PRICE_NONE},
+                      .limit = (uint32_t)limit,
+                      .explain = true,
+                      .now_ms = clock_wall_ms()};
+    struct shop *shop = shop_open(settings, SHOP_COMMAND, &err);
+    int status = shop ? ask(shop, &q, &err) : cli_fail(&err);
+    shop_close(shop);
+    free(items);
+    return status;
+}
+
+static void print_side(const struct shop *shop, const struct model *m, const uint32_t *items,
+                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct str id = dict_name(&m->items, items[i]), title = title_of(shop, m->slot[items[i]]);
+        printf("%s%.*s%s%.*s", i ? " + " : "", STR_ARG(id), title.len ? " " : "", STR_ARG(title));
+    }
+}
+
+static void print_rule(const struct shop *shop, const struct model *m, uint32_t rule)
+{
+    const struct rules *r = &m->rules;
+    struct measures measures;
+    rules_measures(r, rule, 0, &measures);
+    print_side(shop, m, r->antecedent + r->start[rule],
+               (uint32_t)(r->start[rule + 1] - r->start[rule]));
+    printf(" => ");
+    print_side(shop, m, &r->consequent[rule], 1);
+    printf("\n        %u orders, support %.3f %%, confidence %.1f %%, lift %.2f\n", r->both[rule],
+           100 * measures.support, 100 * measures.confidence, measures.lift);
+}
+
+static int browse(struct shop *shop, const struct rule_query *q, struct error *err)
+{
+    struct rule_page page = {0};
+    struct model *m = live_model(shop, err);
+    int rc = m ? browse_rules(m, q, &page, err) : (int)err->code;
+    if (rc == 0) {
+        pthread_rwlock_rdlock(&shop->catalog_lock);
+        for (uint32_t i = 0; i < page.count; i++)
+            print_rule(shop, m, page.rules[i]);
+        pthread_rwlock_unlock(&shop->catalog_lock);
+        printf("%u of %u rules\n", page.count, page.total);
+        free(page.rules);
+    }
+    model_unref(m);
+    return rc ? cli_fail(err) : 0;
+}
+
+int cmd_rules(struct settings *settings, int argc, char **argv)
+{
+    const char *sort = "lift", *limit_text = NULL;
+    const struct cli_option options[] = {{.name = "sort", .text = &sort},
+                                         {.name = "limit", .text = &limit_text}};
+    struct error err = ERROR_INIT;
+    uint64_t limit = 20;
+    if (!cli_options(options, 2, &argc, argv) ||
+        !cli_number("limit", limit_text, 1, 1000000, &limit))
+        return EXIT_USAGE;
+    int key = rule_sort_parse(str_of(sort));
+    if (key < 0)
+        return cli_usage(
+            "--sort: expected lift, confidence, support, leverage or conviction, got '%s'", sort);
+    struct str *items = words(argc, argv);
+    if (!items)
+        return EXIT_USAGE;
+    struct rule_query q = {.contains = items,
+                           .contains_count = (uint32_t)argc - 1,
+                           .sort = (enum rule_sort)key,
+                           .limit = (uint32_t)limit};
+    struct shop *shop = shop_open(settings, SHOP_COMMAND, &err);
+    int status = shop ? browse(shop, &q, &err) : cli_fail(&err);
+    shop_close(shop);
+    free(items);
+    return status;
+}

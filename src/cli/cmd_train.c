@@ -1,0 +1,123 @@
+/* basketd train: build, store and publish a model; or only say what it would take. */
+#include "cli.h"
+#include "service/trainer.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static int print_estimate(const struct dataset_shape *shape, const struct estimate *e, bool json)
+{
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } parts[] = {{"dataset", e->dataset_bytes}, {"itemsets", e->itemsets_bytes},
+                 {"rules", e->rules_bytes},     {"pairs", e->cooc_bytes},
+                 {"rows", e->rows_bytes},       {"embeddings", e->sgns_bytes},
+                 {"model", e->model_bytes},     {"peak", e->peak_bytes}};
+    struct buf out;
+    buf_init(&out, 0);
+    if (json)
+        buf_printf(&out, "{\"orders\":%llu,\"lines\":%llu,\"items\":%llu",
+                   (unsigned long long)shape->orders, (unsigned long long)shape->lines,
+                   (unsigned long long)shape->items);
+    else
+        buf_printf(&out, "%llu orders, %llu lines, %llu items\n", (unsigned long long)shape->orders,
+                   (unsigned long long)shape->lines, (unsigned long long)shape->items);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (json)
+            buf_printf(&out, ",\"%s_bytes\":%llu", parts[i].name,
+                       (unsigned long long)parts[i].bytes);
+        else
+            buf_printf(&out, "%-11s %10.1f MiB\n", parts[i].name, mib(parts[i].bytes));
+    }
+    buf_text(&out,
+             json ? "}\n"
+                  : "The peak is what training needs at most; parts live one after the other.\n");
+    return cli_print(&out);
+}
+
+static int print_outcome(const struct train_outcome *o, bool json)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    if (json) {
+        train_outcome_json(o, &out);
+        buf_char(&out, '\n');
+        return cli_print(&out);
+    }
+    buf_printf(&out, "model %lld is live: %llu orders, %llu lines, %llu items, %llu rules\n",
+               (long long)o->model_id, (unsigned long long)o->orders, (unsigned long long)o->lines,
+               (unsigned long long)o->items, (unsigned long long)o->rules);
+    for (uint32_t i = 0; i < o->build.step_count; i++) {
+        const struct build_step *s = &o->build.steps[i];
+        buf_printf(&out, "  %-12s %8.2f s %8.2f CPU s %9.1f MiB %12llu\n", s->name, s->wall_s,
+                   s->cpu_s, mib(s->bytes), (unsigned long long)s->count);
+    }
+    buf_printf(
+        &out,
+        "%.2f s in all (reading %.2f, building %.2f, saving %.2f), peak %.0f MiB, model %.1f MiB\n",
+        o->total_s, o->load_s, o->build_s, o->save_s, mib(o->peak_rss_bytes), mib(o->model_bytes));
+    buf_printf(&out, "min. support %u baskets%s\n", o->build.min_support,
+               o->build.support_raised ? ", raised to stay within max-itemsets" : "");
+    if (o->build.rules_cut > 0)
+        buf_printf(&out, "%llu weaker rules were left out (max-rules)\n",
+                   (unsigned long long)o->build.rules_cut);
+    if (o->skipped_orders > 0)
+        buf_printf(&out, "%llu orders over max-order-items were not learnt from\n",
+                   (unsigned long long)o->skipped_orders);
+    return cli_print(&out);
+}
+
+/* The estimate refuses what will not fit; this holds the rest of the promise. */
+static void limit_memory(uint64_t bytes)
+{
+    const struct rlimit limit = {bytes, bytes};
+    if (bytes > 0)
+        setrlimit(RLIMIT_DATA, &limit);
+}
+
+static int train(struct shop *shop, bool json, struct error *err)
+{
+    struct train_outcome outcome = {0};
+    struct progress progress;
+    progress_init(&progress);
+    struct watch *watch = watch_start(&progress, NULL, err);
+    int rc = watch ? train_run(shop, &progress, &outcome, err) : err->code;
+    watch_stop(watch);
+    return rc ? cli_fail(err) : print_outcome(&outcome, json);
+}
+
+int cmd_train(struct settings *settings, int argc, char **argv)
+{
+    bool estimate_only = false, json = false;
+    const struct cli_option options[] = {
+        {.name = "estimate", .given = &estimate_only},
+        {.name = "json", .given = &json},
+    };
+    struct error err = ERROR_INIT;
+    if (!cli_options(options, 2, &argc, argv))
+        return EXIT_USAGE;
+    if (argc > 1)
+        return cli_usage("train takes no '%s'", argv[1]);
+    struct shop *shop = shop_open(settings, SHOP_COMMAND, &err);
+    if (!shop)
+        return cli_fail(&err);
+    int status;
+    if (estimate_only) {
+        struct dataset_shape shape;
+        struct estimate estimate;
+        status = train_estimate(shop, &shape, &estimate, &err)
+                     ? cli_fail(&err)
+                     : print_estimate(&shape, &estimate, json);
+    } else {
+        limit_memory(settings->memory_limit_bytes);
+        status = train(shop, json, &err);
+    }
+    shop_close(shop);
+    return status;
+}

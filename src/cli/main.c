@@ -1,0 +1,175 @@
+/* The command table, settings, --help and dispatch. */
+#include "base/log.h"
+#include "cli.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"serve",
+     "basketd serve [OPTIONS]",
+     "answer requests over HTTP, learn from what is posted",
+     "SIGTERM or SIGINT end it: requests in flight are answered, a running training is given up\n"
+     "and started again next time.\n",
+     {"server", "ingest", "train", NULL},
+     cmd_serve},
+    {"import",
+     "basketd import [OPTIONS] FILE… | -",
+     "read orders, items and events from files or stdin",
+     "Formats: NDJSON, a JSON array, CSV with a header, FIMI baskets; gzip and zstd; found out by\n"
+     "looking. Sending the same records again changes nothing.\n\n"
+     "  --format NAME                    ndjson, json, csv or fimi instead of looking\n"
+     "  --map FROM=TO                    CSV: column FROM is our field TO, or =ignore; may repeat\n"
+     "  --source NAME                    where a file has no order ids: made from NAME and the "
+     "line\n"
+     "  --include-items REGEX            only lines of items whose id matches\n"
+     "  --exclude-items REGEX            no lines of items whose id matches\n"
+     "  --strict                         all or nothing: one bad line and nothing is written\n"
+     "  --json                           the report as JSON\n",
+     {"ingest", NULL},
+     cmd_import},
+    {"train",
+     "basketd train [OPTIONS]",
+     "build a model from the stored orders and make it live",
+     "  --estimate                       print the memory it needs, and stop\n"
+     "  --json                           the report as JSON\n",
+     {"train", "models", NULL},
+     cmd_train},
+    {"recommend",
+     "basketd recommend [OPTIONS] [ITEM…]",
+     "what goes with these items?",
+     "  --surface NAME                   basket (default), similar, trending or popular\n"
+     "  --limit N                        suggestions (default 10)\n",
+     {NULL},
+     cmd_recommend},
+    {"rules",
+     "basketd rules [OPTIONS] [ITEM…]",
+     "the rules behind the answers, of these items or all",
+     "  --limit N                        rules (default 20)\n"
+     "  --sort KEY                       lift (default), confidence, support, leverage, "
+     "conviction\n",
+     {NULL},
+     cmd_rules},
+    {"models",
+     "basketd models [ID]",
+     "the stored models, or all about one",
+     "  --json\n",
+     {NULL},
+     cmd_models},
+    {"key",
+     "basketd key add --scopes LIST [--label TEXT] | list | revoke ID",
+     "API keys: scopes read, ingest, admin, metrics",
+     "A new key is printed once and kept only as a hash. With the first key the server asks every\n"
+     "client for one.\n",
+     {NULL},
+     cmd_key},
+    {"backup",
+     "basketd backup FILE",
+     "consistent copy of the data, also while a server runs",
+     "Writes orders to FILE and models to FILE.models. To restore, name them orders.db and\n"
+     "models.db in an empty data directory.\n",
+     {NULL},
+     cmd_backup},
+    {"demo",
+     "basketd demo [OPTIONS]",
+     "write a made-up shop: items and a year of orders",
+     "  --out DIR                        where to (default ./demo)\n"
+     "  --items N                        items (default 500)\n"
+     "  --orders N                       orders (default 20000)\n"
+     "  --seed N                         another shop (default 1)\n",
+     {NULL},
+     cmd_demo},
+    {"config",
+     "basketd config",
+     "the settings in force and where each comes from",
+     "  --json\n  --markdown                       the table of the README\n",
+     {NULL},
+     cmd_config},
+    {"version", "basketd version", "print the version", "", {NULL}, cmd_version},
+    {"help", "basketd help [COMMAND]", "this list, or all about a command", "", {NULL}, cmd_help},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int print_overview(FILE *to)
+{
+    fputs("basketd: what goes with this basket, and why\n\nUsage: basketd COMMAND [OPTIONS]\n\n",
+          to);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nEvery command takes --data DIR (default ./data), --config FILE and --help.\n"
+          "Settings also come from BASKETD_… variables and basketd.conf; `basketd config` shows "
+          "them.\n\n"
+          "Start:  basketd import orders.csv && basketd train && basketd serve\n",
+          to);
+    return to == stdout ? 0 : EXIT_USAGE;
+}
+
+static int print_help(const struct command *c)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    buf_printf(&out, "%s\n\n%s.\n\n%s", c->usage, c->summary, c->details);
+    for (size_t i = 0; c->sections[i]; i++) {
+        buf_printf(&out, "\nSettings [%s]:\n", c->sections[i]);
+        settings_help(&out, c->sections[i]);
+    }
+    buf_text(&out,
+             "\nAll commands: --data DIR, --config FILE. Exit status: 0 ok, 1 failed, 2 usage.\n");
+    return cli_print(&out);
+}
+
+int cmd_help(struct settings *settings, int argc, char **argv)
+{
+    (void)settings;
+    const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
+    if (argc > 1 && !c)
+        return cli_usage("no command '%s'; `basketd help` lists them", argv[1]);
+    return c ? print_help(c) : print_overview(stdout);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct error err = ERROR_INIT;
+    enum log_level level;
+    setlocale(LC_ALL, "C");
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2)
+        return print_overview(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_overview(stdout);
+    if (strcmp(argv[1], "--version") == 0)
+        return cmd_version(NULL, 1, argv);
+    const struct command *command = command_find(argv[1]);
+    if (!command)
+        return cli_usage("no command '%s'; `basketd help` lists them", argv[1]);
+    argc--;
+    argv++;
+    if (wants_help(argc, argv))
+        return print_help(command);
+    if (settings_load(&settings, &argc, argv, &err) != 0) {
+        cli_fail(&err);
+        return EXIT_USAGE;
+    }
+    if (log_level_parse(str_of(settings.log_level), &level))
+        log_set_level(level);
+    return command->run(&settings, argc, argv);
+}
