@@ -331,8 +331,8 @@ static int write_truth(struct demo *d, const char *directory, const struct demo_
     if (rc)
         return rc;
     buf_printf(&f.text, "{\"seed\":%llu,\"items\":%u,\"orders\":%llu,\"users\":%u,\n",
-               (unsigned long long)p->seed, d->item_count, (unsigned long long)d->order_count,
-               d->user_count);
+               (unsigned long long)(p->seed ? p->seed : 1), d->item_count,
+               (unsigned long long)d->order_count, d->user_count);
     write_groups(d, &f.text);
     const char *comma = "";
     buf_text(&f.text, "],\n\"seasonal\":[");
