@@ -16,8 +16,15 @@
 #define LIMIT_RECORD_BYTES (64u << 20)
 /* Lines of one order, all kinds of input. Beyond it the order is rejected. */
 #define LIMIT_ORDER_LINES 1000000u
+/* Pieces of one item in one row; more is another column's number. 1e6 rows still fit 64 bits. */
+#define LIMIT_QUANTITY 1000000000LL
+/* One CSV row. Past it a quote was opened and never closed: report it and go on with the next line.
+ */
+#define LIMIT_CSV_ROW_BYTES (1u << 20)
 /* A CSV header wider than this is not a table of orders. */
 #define LIMIT_CSV_COLUMNS 256
+/* Attributes of one item. */
+#define LIMIT_ATTRIBUTES 256
 /* JSON nesting: a record needs 5. */
 #define LIMIT_JSON_DEPTH 64
 /* Line errors kept with a job or an answer; all are counted. */
@@ -27,6 +34,9 @@
 /* The ratio is only judged beyond this much output, so that tiny files of one repeated line pass.
  */
 #define LIMIT_COMPRESSION_GRACE (4u << 20)
+/* Window a zstd stream may ask for, as a power of two: 8 MiB, what RFC 9659 allows to HTTP and every
+ * level up to 19 stays within. */
+#define LIMIT_ZSTD_WINDOW_LOG 23
 /* How far in the future a timestamp may lie (clock skew of the shop's servers). */
 #define LIMIT_FUTURE_MS (24 * 3600 * 1000LL)
 /* Items in one question (basket, exclude list, session), and suggestions in one answer. */

@@ -23,11 +23,11 @@ struct reader_options { /* zero = default */
     size_t sort_memory;          /* 0: 64 MiB */
     uint64_t max_decompressed;   /* 0: no cap but the ratio (LIMIT_COMPRESSION_RATIO) */
     uint32_t max_ratio;          /* 0: LIMIT_COMPRESSION_RATIO */
-    const char *const *maps;     /* "from=to" header maps, NULL-terminated; or NULL */
-    const char *include_items;   /* POSIX extended regex an item id must match, or NULL */
-    const char *exclude_items;   /* … must not match, or NULL */
-    const char *source;          /* --source: prefix of made order ids ("NAME:line") */
-    int64_t now_ms;              /* for "in the future"; 0: the wall clock */
+    const char *const *maps;   /* "from=to" CSV header maps (csvmap.h), NULL-terminated; or NULL */
+    const char *include_items; /* POSIX extended regex an item id must match, or NULL */
+    const char *exclude_items; /* … must not match, or NULL */
+    const char *source;        /* --source, for FIMI: prefix of made order ids ("NAME:line") */
+    int64_t now_ms;            /* for "in the future"; 0: the wall clock */
 };
 
 struct reader_sink {
@@ -39,7 +39,11 @@ struct reader_sink {
 
 struct reader;
 
-/* ERR_INVALID: bad regex, bad map, source missing where the format has no order ids (found later,
+/* The options' strings are borrowed for the reader's life. AUTO takes the format from the first
+ * line: '[' or an object that goes on in the next line is JSON, another object NDJSON, numbers only
+ * FIMI, anything else CSV. A byte order mark is skipped.
+ *
+ * ERR_INVALID: bad regex, bad map, source missing where the format has no order ids (found later,
  * at the first line, when the format is AUTO). */
 struct reader *reader_new(const struct reader_options *options, const struct reader_sink *sink,
                           struct error *err) WARN_UNUSED;

@@ -69,11 +69,12 @@ struct record {
     bool available;
 };
 
-/* Every input line ends in exactly one of these: read = the sum of the others. For orders and
- * events the unit is the record; `lines` counts order rows (item lines of orders). The reader fills
- * what it decides itself (read, merged, cancelled, returned, excluded, rejected); accepted,
- * replaced, duplicate (and cancelled for records that meet a cancelled order) are decided by the
- * store. */
+/* Every input line ends in exactly one of these: read = the sum of the others. For orders, items,
+ * events and cancels the unit is the record; `lines` counts rows of orders (elements of `items`, in
+ * JSON). The rules are in ingest/clean.h. The reader fills what it decides itself (read, merged,
+ * cancelled, returned, excluded, rejected); the store decides of the records it is given, which
+ * makes read = the sum: each counts once as accepted, replaced, duplicate or cancelled, and an
+ * order's line_count lines likewise in `lines`. */
 struct tally {
     uint64_t read, accepted, replaced, duplicate, cancelled, returned, merged, excluded, rejected;
 };
