@@ -39,7 +39,7 @@ struct reader_sink {
 
 struct reader;
 
-/* The options' strings are borrowed for the reader's life. AUTO takes the format from the first
+/* Copies what it needs of the options. AUTO takes the format from the first
  * line: '[' or an object that goes on in the next line is JSON, another object NDJSON, numbers only
  * FIMI, anything else CSV. A byte order mark is skipped.
  *

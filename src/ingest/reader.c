@@ -18,7 +18,8 @@
 enum { HEAD_BYTES = 64 << 10 };
 
 struct reader {
-    struct reader_options options;
+    struct reader_options options; /* strings in `strings` */
+    struct arena strings;
     enum reader_format format; /* AUTO until known */
     struct cleaner clean;
     struct decompress *decompress;
@@ -36,6 +37,39 @@ struct reader {
 
 static int push_text(void *context, struct str bytes, struct error *err);
 
+static bool copy_text(struct arena *a, const char **text)
+{
+    if (!*text)
+        return true;
+    *text = arena_str(a, str_of(*text)).ptr;
+    return *text != NULL;
+}
+
+/* Makes the strings used after reader_new the reader's own. */
+static bool copy_options(struct reader *r)
+{
+    struct reader_options *o = &r->options;
+    const char *const *from = o->maps;
+    size_t count = 0;
+    if (!copy_text(&r->strings, &o->spool_directory) || !copy_text(&r->strings, &o->source))
+        return false;
+    if (!from)
+        return true;
+    while (from[count])
+        count++;
+    const char **maps = arena_alloc(&r->strings, count + 1, sizeof *maps);
+    if (!maps)
+        return false;
+    o->maps = maps;
+    maps[count] = NULL;
+    for (size_t i = 0; i < count; i++) {
+        maps[i] = from[i];
+        if (!copy_text(&r->strings, &maps[i]))
+            return false;
+    }
+    return true;
+}
+
 struct reader *reader_new(const struct reader_options *options, const struct reader_sink *sink,
                           struct error *err)
 {
@@ -46,6 +80,7 @@ struct reader *reader_new(const struct reader_options *options, const struct rea
     }
     r->options = *options;
     r->format = options->format;
+    arena_init(&r->strings);
     buf_init(&r->head, 0);
     csvrows_init(&r->rows, &r->clean, &r->options);
     jsonrecord_init(&r->json, &r->clean);
@@ -54,11 +89,13 @@ struct reader *reader_new(const struct reader_options *options, const struct rea
                                      .max_ratio = options->max_ratio,
                                      .out = push_text,
                                      .context = r};
-    int rc = csvmap_check(options->maps, err);
+    int rc = copy_options(r) ? 0 : error_set(err, ERR_NOMEM, "reader: out of memory");
+    if (rc == 0)
+        rc = csvmap_check(r->options.maps, err);
     if (rc == 0)
         rc = clean_init(&r->clean, &r->options, sink, err);
     if (rc == 0 && (options->format == FORMAT_FIMI || options->source))
-        rc = fimi_init(&r->fimi, &r->clean, options->source, err);
+        rc = fimi_init(&r->fimi, &r->clean, r->options.source, err);
     if (rc == 0)
         r->decompress = decompress_new(&how, err);
     if (!r->decompress) {
@@ -73,6 +110,7 @@ void reader_free(struct reader *r)
     if (!r)
         return;
     decompress_free(r->decompress);
+    arena_deinit(&r->strings);
     buf_deinit(&r->head);
     linesplit_deinit(&r->lines);
     jsonarr_deinit(&r->jsonarr);
