@@ -31,15 +31,17 @@ struct str str_cut(struct str *rest, char separator);
 
 bool str_to_u64(struct str s, uint64_t *out); /* digits only, no sign */
 bool str_to_i64(struct str s, int64_t *out);  /* optional leading '-' or '+' */
-bool str_to_f64(struct str s, double *out);   /* decimal or exponent form; finite only */
+/* Correctly rounded, finite: [-+]digits[.digits][e[-+]digits], a digit on one side of the point. */
+bool str_to_f64(struct str s, double *out);
 
-/* "12.5", "12,5", "1.234,50", "£3.40" are not guessed at: only [-+]digits[.digits][e..]. The value
- * in hundredths, rounded half away from zero. False when malformed or beyond +-9e15. */
+/* The same form, as exact hundredths rounded half away from zero; "12,5", "1.234,50", "£3.40" are
+ * not guessed at. False when malformed or beyond +-9e15 hundredths, which a double still holds. */
 bool str_to_minor(struct str s, int64_t *out);
 
-/* RFC 3339 ("2026-01-02T03:04:05.678Z", offsets, a blank instead of T), "YYYY-MM-DD HH:MM[:SS]"
- * (taken as UTC), "YYYY-MM-DD", "M/D/YYYY H:MM" (UCI's older files), or an epoch: seconds when
- * below 1e11, else milliseconds. Milliseconds since 1970 UTC. Years 1970 to 9999. */
+/* RFC 3339 ("2026-01-02T03:04:05.678Z", offsets, also without their colon; a blank instead of T),
+ * the same without seconds or offset (taken as UTC), "YYYY-MM-DD", "M/D/YYYY" and "M/D/YYYY H:MM"
+ * (UCI's older files), or an epoch: seconds when below 1e11, else milliseconds. Milliseconds since
+ * 1970 UTC, what is finer is cut off. Years 1970 to 9999. */
 bool str_to_time_ms(struct str s, int64_t *out);
 
 /* "2026-01-02T03:04:05.678Z" into out[25], NUL included. */
@@ -49,7 +51,7 @@ void time_ms_format(int64_t time_ms, char out[25]);
 bool utf8_valid(struct str s);
 
 /* An external id: UTF-8, 1 to LIMIT_ID_BYTES bytes, no control characters. NULL when good, else why
- * not, as a static string ("longer than 256 bytes"). */
+ * not, as a static string that may follow the field's name ("is empty"). */
 const char *id_problem(struct str s);
 
 #endif

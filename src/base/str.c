@@ -1,10 +1,17 @@
-/* Slices and number parsing; time parsing is in timestamp.c, UTF-8 in utf8.c. The only file that
- * may call strtod: on a bounded copy, in the C locale the program never leaves. */
+/* Slices and strict parsing of numbers; times are in timestamp.c, UTF-8 in utf8.c.
+ *
+ * Decimals are read in two steps. scan_decimal accepts [-+] digits [. digits] [e [-+] digits], with
+ * at least one digit on one side of the point, and gives the first 19 significant digits as an
+ * integer and a power of ten. Hundredths and most doubles are then exact integer arithmetic, or one
+ * exact multiplication or division (Clinger, "How to read floating point numbers accurately",
+ * 1990: integers up to 2^53 and powers up to 10^22 are doubles). The rest goes through strtod as
+ * digits and an exponent: without a decimal point no locale can change what it means. */
 #include "base/str.h"
 
 #include "base/limits.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +83,15 @@ struct str str_cut(struct str *rest, char separator)
     return part;
 }
 
+static bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
 bool str_to_u64(struct str s, uint64_t *out)
 {
     uint64_t value = 0;
-    if (s.len == 0 || s.len > 20)
+    if (s.len == 0)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         unsigned digit = (unsigned)(s.ptr[i] - '0');
@@ -99,90 +111,164 @@ bool str_to_i64(struct str s, int64_t *out)
     uint64_t size;
     if (!str_to_u64(s, &size) || size > (uint64_t)INT64_MAX + negative)
         return false;
-    *out = negative ? (int64_t)(0 - size) : (int64_t)size;
+    *out = (int64_t)(negative ? 0 - size : size);
     return true;
 }
 
-/* [-+] digits [. digits] [e [-+] digits], at least one digit before or after the point. */
-static bool is_number(struct str s)
+#define DIGITS_KEPT 19
+
+/* (-1)^negative * mantissa * 10^exponent, and a bit more than that when digits were dropped. */
+struct decimal {
+    uint64_t mantissa;
+    int64_t exponent;
+    bool negative, dropped;
+    struct str digits; /* as written: digits with at most one dot, no sign, no exponent */
+};
+
+/* Takes the digits at the front of s into d, and counts them. */
+static size_t take_digits(struct str *s, struct decimal *d, int *kept, bool fraction)
 {
-    size_t i = 0, digits = 0;
-    if (i < s.len && (s.ptr[i] == '-' || s.ptr[i] == '+'))
-        i++;
-    for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-        digits++;
-    if (i < s.len && s.ptr[i] == '.')
-        for (i++; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-            digits++;
-    if (digits == 0)
-        return false;
+    const char *at = s->ptr, *end = s->ptr + s->len;
+    for (; at < end && is_digit(*at); at++) {
+        unsigned digit = (unsigned)(*at - '0');
+        if (*kept < DIGITS_KEPT) {
+            d->mantissa = d->mantissa * 10 + digit;
+            *kept += d->mantissa > 0;
+            d->exponent -= fraction;
+        } else {
+            d->dropped |= digit > 0;
+            d->exponent += !fraction;
+        }
+    }
+    size_t taken = (size_t)(at - s->ptr);
+    s->ptr = at;
+    s->len -= taken;
+    return taken;
+}
+
+/* "e" has been seen. Exponents beyond a billion are all alike, so they stop counting there. */
+static bool take_exponent(struct str s, struct decimal *d)
+{
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    size_t i = negative || (s.len > 0 && s.ptr[0] == '+');
     if (i == s.len)
-        return true;
-    if (s.ptr[i] != 'e' && s.ptr[i] != 'E')
         return false;
-    i++;
-    if (i < s.len && (s.ptr[i] == '-' || s.ptr[i] == '+'))
-        i++;
-    size_t exponent = i;
-    while (i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9')
-        i++;
-    return i == s.len && i > exponent;
+    int64_t value = 0;
+    for (; i < s.len; i++) {
+        if (!is_digit(s.ptr[i]))
+            return false;
+        if (value < 1000000000)
+            value = value * 10 + (s.ptr[i] - '0');
+    }
+    d->exponent += negative ? -value : value;
+    return true;
+}
+
+static bool scan_decimal(struct str s, struct decimal *d)
+{
+    *d = (struct decimal){0};
+    if (s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+')) {
+        d->negative = s.ptr[0] == '-';
+        s.ptr++;
+        s.len--;
+    }
+    int kept = 0;
+    d->digits = s;
+    size_t count = take_digits(&s, d, &kept, false);
+    if (s.len > 0 && s.ptr[0] == '.') {
+        s.ptr++;
+        s.len--;
+        count += take_digits(&s, d, &kept, true);
+    }
+    if (count == 0)
+        return false;
+    d->digits.len = (size_t)(s.ptr - d->digits.ptr);
+    if (s.len == 0)
+        return true;
+    if (s.ptr[0] != 'e' && s.ptr[0] != 'E')
+        return false;
+    return take_exponent((struct str){s.ptr + 1, s.len - 1}, d);
+}
+
+/* More than 768 significant digits never change a double, except by not being zero. */
+#define DIGITS_MATTER 780
+
+/* The rare double: more digits or a larger power than exact arithmetic holds. */
+static double slow_double(const struct decimal *d)
+{
+    char text[DIGITS_MATTER + 32];
+    size_t fill = 0;
+    int64_t dropped = 0;
+    bool sticky = false;
+    for (size_t i = 0; i < d->digits.len; i++) {
+        char c = d->digits.ptr[i];
+        if (c == '.' || (fill == 0 && c == '0'))
+            continue;
+        if (fill < DIGITS_MATTER) {
+            text[fill++] = c;
+        } else {
+            sticky |= c != '0';
+            dropped++;
+        }
+    }
+    /* d->exponent belongs to 19 digits; move it to the last digit in `text`. */
+    int64_t exponent = d->exponent;
+    exponent -= (int64_t)fill + dropped > DIGITS_KEPT ? (int64_t)fill - DIGITS_KEPT : 0;
+    if (sticky) {
+        text[fill++] = '1';
+        exponent--;
+    }
+    if (exponent > 999999)
+        exponent = 999999;
+    if (exponent < -999999)
+        exponent = -999999;
+    snprintf(text + fill, sizeof text - fill, "e%d", (int)exponent);
+    return strtod(text, NULL);
 }
 
 bool str_to_f64(struct str s, double *out)
 {
-    char copy[128];
-    if (s.len == 0 || s.len >= sizeof copy || !is_number(s))
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    struct decimal d;
+    if (!scan_decimal(s, &d))
         return false;
-    memcpy(copy, s.ptr, s.len);
-    copy[s.len] = '\0';
-    double value = strtod(copy, NULL);
+    double value;
+    if (d.mantissa == 0)
+        value = 0;
+    else if (!d.dropped && d.mantissa <= UINT64_C(1) << 53 && d.exponent >= -22 && d.exponent <= 22)
+        value = d.exponent < 0 ? (double)d.mantissa / powers[-d.exponent]
+                               : (double)d.mantissa * powers[d.exponent];
+    else
+        value = slow_double(&d);
     if (!isfinite(value))
         return false;
-    *out = value;
+    *out = d.negative ? -value : value;
     return true;
 }
 
-/* Plain decimals exactly from their digits. */
-static bool minor_from_digits(struct str s, int64_t *out)
-{
-    size_t i = 0;
-    bool negative = s.ptr[0] == '-';
-    if (s.ptr[0] == '-' || s.ptr[0] == '+')
-        i++;
-    int64_t value = 0;
-    int decimals = -1, round = 0;
-    for (; i < s.len; i++) {
-        char c = s.ptr[i];
-        if (c == '.') {
-            decimals = 0;
-            continue;
-        }
-        if (decimals < 2)
-            value = value * 10 + (c - '0');
-        else if (decimals == 2)
-            round = c >= '5';
-        decimals += decimals >= 0;
-        if (value > 90000000000000000)
-            return false;
-    }
-    for (decimals = decimals < 0 ? 0 : decimals; decimals < 2; decimals++)
-        value *= 10;
-    value += round;
-    *out = negative ? -value : value;
-    return value <= 900000000000000000;
-}
+#define MINOR_LARGEST INT64_C(9000000000000000)
 
 bool str_to_minor(struct str s, int64_t *out)
 {
-    if (s.len == 0 || s.len > 64 || !is_number(s))
+    struct decimal d;
+    if (!scan_decimal(s, &d))
         return false;
-    if (!memchr(s.ptr, 'e', s.len) && !memchr(s.ptr, 'E', s.len))
-        return minor_from_digits(s, out);
-    double value;
-    if (!str_to_f64(s, &value) || fabs(value) > 9e15)
+    uint64_t value = d.mantissa;
+    int64_t shift = d.exponent + 2;
+    for (; shift > 0 && value > 0 && value <= MINOR_LARGEST; shift--)
+        value *= 10;
+    /* The digit last cut off decides the rounding; those below it cannot change a half. */
+    unsigned last = 0;
+    for (; shift < 0 && (value > 0 || last > 0); shift++) {
+        last = (unsigned)(value % 10);
+        value /= 10;
+    }
+    value += last >= 5;
+    if (value > MINOR_LARGEST)
         return false;
-    *out = (int64_t)llround(value * 100);
+    *out = d.negative ? -(int64_t)value : (int64_t)value;
     return true;
 }
 

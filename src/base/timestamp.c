@@ -2,9 +2,8 @@
  * Low-Level Date Algorithms"); no time zone files, no locale. */
 #include "base/str.h"
 
-#include <stdio.h>
-
-#define DAY_MS 86400000LL
+#define DAY_MS  86400000LL
+#define LAST_MS 253402300799999LL /* the end of 9999 */
 
 static int64_t days_from_civil(int year, int month, int day)
 {
@@ -63,7 +62,20 @@ static void need(struct scan *c, char wanted)
         c->ok = false;
 }
 
-/* HH:MM[:SS[.fraction]] as milliseconds of the day; 23:59:60 is taken as the next second. */
+/* What follows the point of the seconds: at least one digit, those after the third are dropped. */
+static int fraction(struct scan *c)
+{
+    int millis = 0, scale = 100;
+    size_t from = c->at;
+    for (; c->at < c->s.len && c->s.ptr[c->at] >= '0' && c->s.ptr[c->at] <= '9'; c->at++) {
+        millis += (c->s.ptr[c->at] - '0') * scale;
+        scale /= 10;
+    }
+    c->ok = c->ok && c->at > from;
+    return millis;
+}
+
+/* HH:MM[:SS[.fraction]] as milliseconds of the day; a leap second is taken as the next second. */
 static int64_t time_of_day(struct scan *c, size_t hour_digits)
 {
     int hour = number(c, hour_digits, 2);
@@ -71,15 +83,10 @@ static int64_t time_of_day(struct scan *c, size_t hour_digits)
     int minute = number(c, 2, 2), second = 0, millis = 0;
     if (take(c, ':')) {
         second = number(c, 2, 2);
-        if (take(c, '.')) {
-            size_t from = c->at;
-            number(c, 1, 9);
-            int scale = 100;
-            for (size_t i = from; i < c->at && scale > 0; i++, scale /= 10)
-                millis += (c->s.ptr[i] - '0') * scale;
-        }
+        if (take(c, '.'))
+            millis = fraction(c);
     }
-    if (hour > 23 || minute > 59 || second > 60)
+    if (hour > 23 || minute > 59 || second > (minute == 59 ? 60 : 59))
         c->ok = false;
     return ((hour * 60LL + minute) * 60 + second) * 1000 + millis;
 }
@@ -103,7 +110,7 @@ static int64_t zone(struct scan *c)
 
 static bool finish(struct scan *c, int64_t value, int64_t *out)
 {
-    if (!c->ok || c->at != c->s.len || value < 0)
+    if (!c->ok || c->at != c->s.len || value < 0 || value > LAST_MS)
         return false;
     *out = value;
     return true;
@@ -147,11 +154,11 @@ static bool us_date(struct scan *c, int64_t *out)
 
 static bool epoch(struct str s, int64_t *out)
 {
-    int64_t value;
-    if (!str_to_i64(s, &value) || value < 0)
+    uint64_t value;
+    if (!str_to_u64(s, &value) || value > LAST_MS)
         return false;
-    *out = value < 100000000000 ? value * 1000 : value;
-    return *out <= 253402300799999; /* the end of 9999 */
+    *out = (int64_t)(value < 100000000000 ? value * 1000 : value);
+    return true;
 }
 
 bool str_to_time_ms(struct str s, int64_t *out)
@@ -164,13 +171,23 @@ bool str_to_time_ms(struct str s, int64_t *out)
     return epoch(s, out);
 }
 
+/* `digits` digits and what follows them; returns where to go on. */
+static char *put(char *to, int value, int digits, char after)
+{
+    for (int i = digits; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    to[digits] = after;
+    return to + digits + 1;
+}
+
 void time_ms_format(int64_t time_ms, char out[25])
 {
     if (time_ms < 0)
         time_ms = 0;
-    if (time_ms > 253402300799999)
-        time_ms = 253402300799999;
-    int64_t z = time_ms / DAY_MS + 719468, rest = time_ms % DAY_MS;
+    if (time_ms > LAST_MS)
+        time_ms = LAST_MS;
+    int64_t z = time_ms / DAY_MS + 719468;
+    int rest = (int)(time_ms % DAY_MS);
     int64_t era = z / 146097;
     int of_era = (int)(z - era * 146097);
     int year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
@@ -178,10 +195,12 @@ void time_ms_format(int64_t time_ms, char out[25])
     int mp = (5 * of_year + 2) / 153;
     int day = of_year - (153 * mp + 2) / 5 + 1, month = mp + (mp < 10 ? 3 : -9);
     int year = year_of_era + (int)era * 400 + (month <= 2);
-    char text[64];
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
-             (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
-             (int)(rest % 1000));
-    for (int i = 0; i < 25; i++)
-        out[i] = text[i];
+    char *at = put(out, year, 4, '-');
+    at = put(at, month, 2, '-');
+    at = put(at, day, 2, 'T');
+    at = put(at, rest / 3600000, 2, ':');
+    at = put(at, rest / 60000 % 60, 2, ':');
+    at = put(at, rest / 1000 % 60, 2, '.');
+    at = put(at, rest % 1000, 3, 'Z');
+    *at = '\0';
 }
