@@ -27,8 +27,9 @@ void buf_u64(struct buf *b, uint64_t value);
 void buf_i64(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Shortest of %.9g forms that a JSON reader gives back within 1e-9; never inf or nan: those
- * become null. Independent of the locale. */
+/* A JSON number: 9 decimals (below 1: 9 digits from the first that is not 0), at most 15 digits,
+ * trailing zeros cut, so that prices and counts come back exactly. inf and nan become null.
+ * Independent of the locale. */
 void buf_f64(struct buf *b, double value);
 
 /* A JSON string with quotes; escapes ", \ and < 0x20. The bytes must be UTF-8. */
@@ -41,7 +42,8 @@ char *buf_reserve(struct buf *b, size_t count);
 /* Adds a NUL behind the bytes (not counted in len) and hands out the pointer; NULL when failed. */
 const char *buf_cstr(struct buf *b);
 
-/* Hands out the bytes, which the caller frees, and empties the buf; NULL when failed or empty. */
+/* Hands out the bytes, which the caller frees, and leaves an empty buf that has not failed; NULL
+ * (and len 0) when it had failed or was empty. */
 char *buf_detach(struct buf *b, size_t *len);
 
 #endif
