@@ -256,7 +256,7 @@ static bool skip_nested(struct walk *w)
             return false;
         char c = *w->at;
         if (c == '"') {
-            if (!match_string(w, STR_NONE, &equal))
+            if (!match_string(w, STR(""), &equal))
                 return false;
             continue;
         }

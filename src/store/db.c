@@ -136,6 +136,7 @@ static int bring_up_to_date(struct db *db, const char *family, struct error *err
     int rc = migrations_of(family, &list, &count, err);
     if (rc)
         return rc;
+    assert(count > 0); /* the family has a name of migrations/ */
     rc = db->writes ? migrate_apply(db, list, count, err) : migrate_check(db, list, count, err);
     free(list);
     return rc;
@@ -185,9 +186,11 @@ void db_close(struct db *db)
         return;
     if (db->begun)
         db_rollback(db);
-    /* Leaves no WAL even while a reader is still open: a WAL means a crash. */
-    if (db->handle && db->writes)
+    /* Leaves no WAL even while an idle reader is still open: a WAL means a crash. */
+    if (db->handle && db->writes) {
+        sqlite3_busy_timeout(db->handle, 0);
         sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
     for (size_t i = 0; i < SQL_CACHE; i++)
         sqlite3_finalize(db->cache[i].statement);
     sqlite3_close(db->handle);

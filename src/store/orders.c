@@ -187,7 +187,7 @@ int orders_put(struct db *db, const struct order_row *row, enum put_outcome *out
     int rc = totals_load(db, err);
     if (rc)
         return rc;
-    bool added;
+    bool added = false;
     if (!format_sorted(db, row))
         rc = out_of_memory(db, err);
     else
@@ -234,7 +234,7 @@ int orders_cancel(struct db *db, struct str order_id, int64_t now_ms, enum put_o
 {
     assert(db->begun);
     struct order_row tombstone = {.order_id = order_id, .time_ms = now_ms};
-    bool added;
+    bool added = false;
     int rc = totals_load(db, err);
     if (rc)
         return rc;
