@@ -13,10 +13,10 @@
 #define MAP_NONE UINT32_MAX
 
 struct strmap {
-    struct strmap_slot *slots; /* {hash32, value, key offset, key length} */
+    struct strmap_slot *slots; /* {hash32, value, key offset} */
     size_t count, cap;         /* cap is a power of two, at most 3/4 full */
-    char *keys;                /* the map's own copy of the keys */
-    size_t keys_len, keys_cap;
+    char *keys;                /* the map's own copy of the keys, each behind its length */
+    size_t keys_len, keys_cap, keys_dead; /* bytes; dead: of removed keys */
 };
 
 void strmap_init(struct strmap *m);

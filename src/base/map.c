@@ -1,6 +1,15 @@
-/* Linear probing in a power-of-two table at most 3/4 full; deletion shifts back, so there are no
- * tombstones. Keys of the string map lie one after the other in one block; removed keys leave a
- * hole that is squeezed out at the next growth. The hash seed is drawn once per process. */
+/* Hash maps to u32: open addressing with linear probing (Knuth, vol. 3, 6.4).
+ *
+ *     slots   [ . | hash value offset | hash value offset | . | … ]     16 bytes each
+ *     keys    [ length bytes | length bytes | … ]                       in the order of adding
+ *
+ * A lookup hashes, walks the slots from the key's home and looks at a key only when all 32 bits of
+ * the hash agree, so it usually touches one line of slots and one of keys. MAP_NONE as value marks
+ * a free slot. Removing shifts the rest of the cluster back, so there are no tombstones and lookups
+ * never get slower; the bytes of removed keys stay until half of all are dead, then they are
+ * packed.
+ *
+ * The seed is drawn once per process: chosen ids cannot be made to collide. */
 #include "base/map.h"
 
 #include "base/mem.h"
@@ -13,25 +22,30 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#define SMALLEST 16
+/* Packing fewer dead bytes than this is not worth the walk. */
+#define DEAD_WORTH_PACKING 4096
+
 struct strmap_slot {
-    uint32_t hash; /* low half; value MAP_NONE marks an empty slot */
-    uint32_t value;
-    uint64_t offset;
-    uint32_t length;
+    uint32_t hash, value;
+    uint64_t offset; /* of the key's length in `keys` */
 };
 
 struct u64map_slot {
     uint64_t key;
-    uint32_t value; /* MAP_NONE: empty */
+    uint32_t value;
 };
+
+_Static_assert(sizeof(struct strmap_slot) == 16, "four slots in a cache line");
 
 static uint64_t seed;
 static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
 
+/* Without random numbers (a kernel that has just started) the address of the program must do. */
 static void draw_seed(void)
 {
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        seed = (uint64_t)(uintptr_t)&seed * 0x9e3779b97f4a7c15u;
+        seed = (uint64_t)(uintptr_t)&seed * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static uint64_t map_seed(void)
@@ -43,6 +57,23 @@ static uint64_t map_seed(void)
 static uint32_t hash_str(struct str key)
 {
     return (uint32_t)XXH3_64bits_withSeed(key.ptr ? key.ptr : "", key.len, map_seed());
+}
+
+static uint64_t hash_u64(uint64_t key)
+{
+    return XXH3_64bits_withSeed(&key, sizeof key, map_seed());
+}
+
+static bool too_full(size_t count, size_t cap)
+{
+    return count >= cap / 4 * 3;
+}
+
+static struct str key_at(const struct strmap *m, uint64_t offset)
+{
+    uint32_t length;
+    memcpy(&length, m->keys + offset, sizeof length);
+    return (struct str){m->keys + offset + sizeof length, length};
 }
 
 void strmap_init(struct strmap *m)
@@ -57,17 +88,16 @@ void strmap_deinit(struct strmap *m)
     *m = (struct strmap){0};
 }
 
-/* The slot of the key, or the empty one where it would go. */
-static size_t str_slot(const struct strmap *m, struct str key, uint32_t hash)
+/* The slot of the key, or the free one where it belongs. The map has slots, some of them free. */
+static struct strmap_slot *find(const struct strmap *m, struct str key, uint32_t hash)
 {
-    size_t mask = m->cap - 1, at = hash & mask;
-    for (;; at = (at + 1) & mask) {
-        const struct strmap_slot *s = &m->slots[at];
-        if (s->value == MAP_NONE)
-            return at;
-        if (s->hash == hash && s->length == key.len &&
-            (key.len == 0 || memcmp(m->keys + s->offset, key.ptr, key.len) == 0))
-            return at;
+    size_t mask = m->cap - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        struct strmap_slot *slot = &m->slots[i];
+        if (slot->value == MAP_NONE)
+            return slot;
+        if (slot->hash == hash && str_eq(key_at(m, slot->offset), key))
+            return slot;
     }
 }
 
@@ -75,17 +105,16 @@ uint32_t strmap_get(const struct strmap *m, struct str key)
 {
     if (m->count == 0)
         return MAP_NONE;
-    return m->slots[str_slot(m, key, hash_str(key))].value;
+    return find(m, key, hash_str(key))->value;
 }
 
-static bool str_grow(struct strmap *m)
+static bool grow_slots(struct strmap *m)
 {
-    size_t cap = m->cap ? m->cap * 2 : 16;
+    size_t cap = m->cap > 0 ? m->cap * 2 : SMALLEST;
     struct strmap_slot *slots = mem_array(cap, sizeof *slots);
     if (!slots)
         return false;
-    for (size_t i = 0; i < cap; i++)
-        slots[i].value = MAP_NONE;
+    memset(slots, 0xFF, cap * sizeof *slots);
     for (size_t i = 0; i < m->cap; i++) {
         if (m->slots[i].value == MAP_NONE)
             continue;
@@ -100,85 +129,105 @@ static bool str_grow(struct strmap *m)
     return true;
 }
 
-/* Room for one more key; squeezes out the holes when they are more than half. */
-static bool keys_reserve(struct strmap *m, size_t more)
+static bool append_key(struct strmap *m, struct str key)
 {
-    if (m->keys_cap - m->keys_len >= more && m->keys)
-        return true;
-    size_t alive = 0;
-    for (size_t i = 0; i < m->cap; i++)
-        if (m->slots[i].value != MAP_NONE)
-            alive += m->slots[i].length;
-    size_t cap = mem_grow(alive, alive + more);
-    char *keys = mem_array(cap, 1);
-    if (!keys)
-        return false;
-    size_t at = 0;
-    for (size_t i = 0; i < m->cap; i++) {
-        struct strmap_slot *s = &m->slots[i];
-        if (s->value == MAP_NONE)
-            continue;
-        memcpy(keys + at, m->keys + s->offset, s->length);
-        s->offset = at;
-        at += s->length;
+    uint32_t length = (uint32_t)key.len;
+    size_t need = m->keys_len + sizeof length + key.len;
+    if (need > m->keys_cap) {
+        size_t cap = mem_grow(m->keys_cap, need);
+        char *keys = mem_resize(m->keys, cap, 1);
+        if (!keys)
+            return false;
+        m->keys = keys;
+        m->keys_cap = cap;
     }
-    free(m->keys);
-    m->keys = keys;
-    m->keys_len = at;
-    m->keys_cap = cap;
+    memcpy(m->keys + m->keys_len, &length, sizeof length);
+    if (length > 0)
+        memcpy(m->keys + m->keys_len + sizeof length, key.ptr, length);
+    m->keys_len = need;
     return true;
 }
 
 bool strmap_set(struct strmap *m, struct str key, uint32_t value)
 {
-    assert(value != MAP_NONE && key.len <= UINT32_MAX);
-    if ((m->count + 1) * 4 > m->cap * 3 && !str_grow(m))
-        return false;
+    assert(value != MAP_NONE);
+    assert(key.len <= UINT32_MAX);
     uint32_t hash = hash_str(key);
-    struct strmap_slot *s = &m->slots[str_slot(m, key, hash)];
-    if (s->value != MAP_NONE) {
-        s->value = value;
-        return true;
+    if (m->count > 0) {
+        struct strmap_slot *slot = find(m, key, hash);
+        if (slot->value != MAP_NONE) {
+            slot->value = value;
+            return true;
+        }
     }
-    if (!keys_reserve(m, key.len))
+    if (too_full(m->count, m->cap) && !grow_slots(m))
         return false;
-    if (key.len)
-        memcpy(m->keys + m->keys_len, key.ptr, key.len);
-    *s = (struct strmap_slot){hash, value, m->keys_len, (uint32_t)key.len};
-    m->keys_len += key.len;
+    uint64_t offset = m->keys_len;
+    if (!append_key(m, key))
+        return false;
+    *find(m, key, hash) = (struct strmap_slot){hash, value, offset};
     m->count++;
     return true;
+}
+
+/* Copies the living keys to a new block, in the order of the slots. Without memory for it the dead
+ * ones just stay. */
+static void pack_keys(struct strmap *m)
+{
+    size_t cap = m->keys_len - m->keys_dead;
+    char *keys = mem_array(cap, 1);
+    if (!keys)
+        return;
+    size_t fill = 0;
+    for (size_t i = 0; i < m->cap; i++) {
+        struct strmap_slot *slot = &m->slots[i];
+        if (slot->value == MAP_NONE)
+            continue;
+        size_t bytes = sizeof(uint32_t) + key_at(m, slot->offset).len;
+        memcpy(keys + fill, m->keys + slot->offset, bytes);
+        slot->offset = fill;
+        fill += bytes;
+    }
+    assert(fill == cap);
+    free(m->keys);
+    m->keys = keys;
+    m->keys_len = fill;
+    m->keys_cap = cap;
+    m->keys_dead = 0;
+}
+
+/* Closes the gap at `hole`: every later slot of the cluster that may stand there moves up. */
+static void shift_back(struct strmap *m, size_t hole)
+{
+    size_t mask = m->cap - 1;
+    for (size_t i = (hole + 1) & mask; m->slots[i].value != MAP_NONE; i = (i + 1) & mask) {
+        size_t home = m->slots[i].hash & mask;
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            m->slots[hole] = m->slots[i];
+            hole = i;
+        }
+    }
+    m->slots[hole].value = MAP_NONE;
 }
 
 bool strmap_remove(struct strmap *m, struct str key)
 {
     if (m->count == 0)
         return false;
-    size_t mask = m->cap - 1, hole = str_slot(m, key, hash_str(key));
-    if (m->slots[hole].value == MAP_NONE)
+    struct strmap_slot *slot = find(m, key, hash_str(key));
+    if (slot->value == MAP_NONE)
         return false;
-    for (size_t at = (hole + 1) & mask; m->slots[at].value != MAP_NONE; at = (at + 1) & mask) {
-        size_t home = m->slots[at].hash & mask;
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
-            m->slots[hole] = m->slots[at];
-            hole = at;
-        }
-    }
-    m->slots[hole].value = MAP_NONE;
+    shift_back(m, (size_t)(slot - m->slots));
     m->count--;
+    m->keys_dead += sizeof(uint32_t) + key.len;
+    if (m->keys_dead >= DEAD_WORTH_PACKING && m->keys_dead >= m->keys_len / 2)
+        pack_keys(m);
     return true;
 }
 
 size_t strmap_bytes(const struct strmap *m)
 {
     return m->cap * sizeof *m->slots + m->keys_cap;
-}
-
-static uint64_t hash_u64(uint64_t key)
-{
-    key ^= map_seed();
-    key = (key ^ (key >> 32)) * 0x9fb21c651e98df25u;
-    return key ^ (key >> 35);
 }
 
 void u64map_init(struct u64map *m)
@@ -192,30 +241,31 @@ void u64map_deinit(struct u64map *m)
     *m = (struct u64map){0};
 }
 
-static size_t u64_slot(const struct u64map_slot *slots, size_t cap, uint64_t key)
+static struct u64map_slot *u64_find(struct u64map_slot *slots, size_t cap, uint64_t key)
 {
-    size_t at = hash_u64(key) & (cap - 1);
-    while (slots[at].value != MAP_NONE && slots[at].key != key)
-        at = (at + 1) & (cap - 1);
-    return at;
+    size_t mask = cap - 1;
+    for (size_t i = hash_u64(key) & mask;; i = (i + 1) & mask) {
+        if (slots[i].value == MAP_NONE || slots[i].key == key)
+            return &slots[i];
+    }
 }
 
 uint32_t u64map_get(const struct u64map *m, uint64_t key)
 {
-    return m->count ? m->slots[u64_slot(m->slots, m->cap, key)].value : MAP_NONE;
+    return m->count > 0 ? u64_find(m->slots, m->cap, key)->value : MAP_NONE;
 }
 
 static bool u64_grow(struct u64map *m)
 {
-    size_t cap = m->cap ? m->cap * 2 : 16;
+    size_t cap = m->cap > 0 ? m->cap * 2 : SMALLEST;
     struct u64map_slot *slots = mem_array(cap, sizeof *slots);
     if (!slots)
         return false;
-    for (size_t i = 0; i < cap; i++)
-        slots[i].value = MAP_NONE;
-    for (size_t i = 0; i < m->cap; i++)
+    memset(slots, 0xFF, cap * sizeof *slots);
+    for (size_t i = 0; i < m->cap; i++) {
         if (m->slots[i].value != MAP_NONE)
-            slots[u64_slot(slots, cap, m->slots[i].key)] = m->slots[i];
+            *u64_find(slots, cap, m->slots[i].key) = m->slots[i];
+    }
     free(m->slots);
     m->slots = slots;
     m->cap = cap;
@@ -225,10 +275,16 @@ static bool u64_grow(struct u64map *m)
 bool u64map_set(struct u64map *m, uint64_t key, uint32_t value)
 {
     assert(value != MAP_NONE);
-    if ((m->count + 1) * 4 > m->cap * 3 && !u64_grow(m))
+    if (m->count > 0) {
+        struct u64map_slot *slot = u64_find(m->slots, m->cap, key);
+        if (slot->value != MAP_NONE) {
+            slot->value = value;
+            return true;
+        }
+    }
+    if (too_full(m->count, m->cap) && !u64_grow(m))
         return false;
-    struct u64map_slot *s = &m->slots[u64_slot(m->slots, m->cap, key)];
-    m->count += s->value == MAP_NONE;
-    *s = (struct u64map_slot){key, value};
+    *u64_find(m->slots, m->cap, key) = (struct u64map_slot){key, value};
+    m->count++;
     return true;
 }
