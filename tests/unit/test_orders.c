@@ -200,6 +200,29 @@ static void a_cancelled_order_stays_out_whatever_comes(void **state)
     assert_int_equal(s.last_ms, 300);
 }
 
+static void the_last_time_follows_a_cancelled_newest_order(void **state)
+{
+    (void)state;
+    begin();
+    put("a", 0, 100, LINES({1, 1, 1}));
+    put("b", 0, 200, LINES({1, 1, 1}));
+    put("c", 0, 300, LINES({1, 1, 1}));
+    cancel("c", 400);
+    commit();
+    assert_int_equal(stats().last_ms, 200);
+    begin();
+    put("d", 0, 250, LINES({1, 1, 1})); /* below the bound that is left */
+    commit();
+    assert_int_equal(stats().last_ms, 250);
+    begin();
+    put("e", 0, 300, LINES({1, 1, 1})); /* at it: exact again, without a scan */
+    assert_true(db->totals.last_exact);
+    assert_int_equal(put("b", 0, 50, LINES({1, 1, 1})), PUT_REPLACED);
+    commit();
+    assert_int_equal(stats().last_ms, 300);
+    assert_int_equal(stats().first_ms, 50);
+}
+
 static void stored_lines_are_plain_json_for_sql(void **state)
 {
     (void)state;
@@ -408,7 +431,7 @@ static struct plain random_order(const struct plain_shop *shop, struct rng *rng)
 {
     struct plain p = {.there = true,
                       .user = shop->key_of_user[rng_below(rng, USERS)],
-                      .time_ms = 1000 + rng_below(rng, 50),
+                      .time_ms = 1000 + rng_below(rng, 5000),
                       .count = 1 + rng_below(rng, 3)};
     uint32_t item = 0;
     for (uint32_t i = 0; i < p.count; i++) {
@@ -458,7 +481,7 @@ static void random_cancel(struct plain_shop *shop, struct rng *rng)
 {
     char text[16];
     uint32_t id = rng_below(rng, IDS);
-    int64_t now_ms = 1000 + rng_below(rng, 50);
+    int64_t now_ms = 1000 + rng_below(rng, 5000);
     struct plain *old = &shop->order[id];
     assert_int_equal(cancel(id_text(id, text), now_ms),
                      old->cancelled ? PUT_DUPLICATE : PUT_ACCEPTED);
@@ -500,7 +523,7 @@ static void random_erase(struct plain_shop *shop, struct rng *rng)
 
 static void random_expire(struct plain_shop *shop, struct rng *rng)
 {
-    int64_t before_ms = 1000 + rng_below(rng, 8);
+    int64_t before_ms = 1000 + rng_below(rng, 400);
     uint32_t deleted, expected = 0;
     for (uint32_t i = 0; i < IDS; i++) {
         struct plain *p = &shop->order[i];
@@ -683,6 +706,7 @@ int main(void)
         TEST(an_equal_order_is_a_duplicate_and_another_replaces),
         TEST(without_a_time_the_arrival_counts),
         TEST(a_cancelled_order_stays_out_whatever_comes),
+        TEST(the_last_time_follows_a_cancelled_newest_order),
         TEST(stored_lines_are_plain_json_for_sql),
         TEST(a_visitor_stops_the_scan),
         TEST(a_scan_shows_progress_and_is_cancelled),
