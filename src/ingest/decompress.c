@@ -27,7 +27,7 @@ struct decompress {
     bool within;  /* inside a gzip member or zstd frame */
     bool began;   /* the first member or frame has begun */
     bool padding; /* zeros after the last gzip member */
-    char out[OUT_BYTES];
+    char *out;    /* OUT_BYTES, once something is compressed */
 };
 
 struct decompress *decompress_new(const struct decompress_options *options, struct error *err)
@@ -51,6 +51,7 @@ void decompress_free(struct decompress *d)
     if (d->gzip_ready)
         inflateEnd(&d->gzip);
     ZSTD_freeDStream(d->zstd);
+    free(d->out);
     free(d);
 }
 
@@ -191,9 +192,13 @@ static int zstd_step(struct decompress *d, struct str *bytes, bool *more, struct
 
 static int pump(struct decompress *d, struct str bytes, struct error *err)
 {
-    if (d->coding == CODING_IDENTITY)
-        return bytes.len > 0 ? d->options.out(d->options.context, bytes, err) : 0;
     int rc = 0;
+    if (bytes.len == 0)
+        return 0;
+    if (d->coding == CODING_IDENTITY)
+        return d->options.out(d->options.context, bytes, err);
+    if (!d->out && !MEM_NEW(d->out, OUT_BYTES))
+        return error_set(err, ERR_NOMEM, "%s: out of memory", coding_name(d));
     for (bool more = false; rc == 0 && (bytes.len > 0 || more);)
         rc = d->coding == CODING_GZIP ? gzip_step(d, &bytes, &more, err)
                                       : zstd_step(d, &bytes, &more, err);

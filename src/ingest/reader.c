@@ -94,6 +94,7 @@ struct reader *reader_new(const struct reader_options *options, const struct rea
         rc = csvmap_check(r->options.maps, err);
     if (rc == 0)
         rc = clean_init(&r->clean, &r->options, sink, err);
+    r->options.include_items = r->options.exclude_items = NULL; /* compiled */
     if (rc == 0 && (options->format == FORMAT_FIMI || options->source))
         rc = fimi_init(&r->fimi, &r->clean, r->options.source, err);
     if (rc == 0)

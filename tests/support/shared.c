@@ -1,0 +1,17 @@
+#include "support/shared.h"
+
+#include <stdio.h>
+
+bool shared_read(const char *name, struct buf *out)
+{
+    char path[256], block[1 << 16];
+    snprintf(path, sizeof path, "../shared/data/%s", name);
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return false;
+    for (size_t got; (got = fread(block, 1, sizeof block, f)) > 0;)
+        buf_add(out, block, got);
+    bool good = !ferror(f) && !out->failed;
+    fclose(f);
+    return good;
+}
