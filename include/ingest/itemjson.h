@@ -11,8 +11,9 @@ const char *category_from_path(struct str path, struct buf *out);
 /* A JSON array of names -> the same. [] adds nothing. False: why in s->reason. */
 bool category_scan(struct jscan *s, struct buf *out);
 
-/* A JSON object of scalars and arrays of scalars, without blanks; {} adds nothing. At most
- * LIMIT_ATTRIBUTES keys and LIMIT_ATTRIBUTES_BYTES; duplicate keys are refused. False: as above. */
+/* A JSON object of scalars and arrays of scalars, without blanks, into an empty `out`; {} adds
+ * nothing. At most LIMIT_ATTRIBUTES keys and LIMIT_ATTRIBUTES_BYTES; duplicate keys are refused.
+ * False: as above. */
 bool attributes_scan(struct jscan *s, struct buf *out);
 
 #endif

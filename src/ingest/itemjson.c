@@ -2,7 +2,7 @@
  * blanks, escapes only where JSON needs them, numbers as they were. */
 #include "ingest/itemjson.h"
 
-#include <stdio.h>
+#include <assert.h>
 
 #include "base/limits.h"
 #include "ingest/clean.h"
@@ -100,7 +100,7 @@ static bool attribute_value(struct jscan *s, struct str key, struct buf *out)
         if (!scalar(s, key, out))
             return false;
         if (out->len > LIMIT_ATTRIBUTES_BYTES)
-            break;
+            break; /* the caller refuses it */
     }
     buf_char(out, ']');
     return !s->reason[0];
@@ -124,7 +124,8 @@ static bool attribute_key(struct jscan *s, struct str *keys, size_t count)
 bool attributes_scan(struct jscan *s, struct buf *out)
 {
     struct str keys[LIMIT_ATTRIBUTES];
-    size_t count = 0, from = out->len;
+    size_t count = 0;
+    assert(out->len == 0);
     if (!jscan_open(s, '{'))
         return false;
     for (; jscan_more(s, '}', count == 0); count++) {
@@ -137,7 +138,7 @@ bool attributes_scan(struct jscan *s, struct buf *out)
         buf_char(out, ':');
         if (!attribute_value(s, keys[count], out))
             return false;
-        if (out->len - from > LIMIT_ATTRIBUTES_BYTES)
+        if (out->len >= LIMIT_ATTRIBUTES_BYTES) /* the '}' comes yet */
             return jscan_fail(s, "longer than %d bytes as JSON", LIMIT_ATTRIBUTES_BYTES);
     }
     if (count > 0)
