@@ -13,7 +13,7 @@ int fimi_init(struct fimi *f, struct cleaner *clean, const char *source, struct 
     if (!source)
         return error_set(err, ERR_INVALID,
                          "fimi: the format has no order ids; --source NAME makes them NAME:line");
-    const char *why = name.len > LIMIT_ID_BYTES - NUMBER_BYTES ? "too long" : id_problem(name);
+    const char *why = name.len > LIMIT_ID_BYTES - NUMBER_BYTES ? "is too long" : id_problem(name);
     return why ? error_set(err, ERR_INVALID, "source: %s", why) : 0;
 }
 
