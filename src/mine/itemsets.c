@@ -1,0 +1,240 @@
+/* The public side of the miner: parameters, the run, the finished sets. How the budget bounds the
+ * length: a frequent set of L items has 2^L - 1 frequent subsets, so no set of more than
+ * log2(budget + 1) items can stay within it. One more item is searched for, so that such sets, if
+ * they are there, raise the threshold like any others. */
+#include "mine/itemsets.h"
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "itemsets_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DEFAULT_MAX_LENGTH   4
+#define DEFAULT_MAX_ITEMSETS 4000000u
+#define SHARE_SCALE          1000000000u
+
+uint32_t itemsets_min_support(double share, uint32_t basket_count)
+{
+    if (!(share > 0))
+        return 1;
+    if (share >= 1)
+        return basket_count ? basket_count : 1;
+    /* The small addition takes back what binary fractions lose: .07 is 69999999.999… billionths. */
+    uint64_t scaled = (uint64_t)(share * SHARE_SCALE + 1e-3);
+    uint64_t least = (scaled * basket_count + SHARE_SCALE - 1) / SHARE_SCALE;
+    return least ? (uint32_t)least : 1;
+}
+
+static uint64_t budget_of(const struct itemset_params *p)
+{
+    uint64_t budget = p->max_itemsets ? p->max_itemsets : DEFAULT_MAX_ITEMSETS;
+    return budget < UINT32_MAX - 1 ? budget : UINT32_MAX - 1;
+}
+
+static uint32_t length_of(const struct itemset_params *p, uint64_t budget)
+{
+    uint32_t length = p->max_length ? p->max_length : DEFAULT_MAX_LENGTH, within = 1;
+    while (within < SET_LENGTH_MAX && (1ULL << within) - 1 <= budget)
+        within++;
+    return length < within ? length : within;
+}
+
+static uint32_t support_of(const struct itemset_params *p)
+{
+    return p->min_support ? p->min_support : 1;
+}
+
+static struct grow_job job_of(const struct root *root, const struct csr *baskets,
+                              const struct itemset_params *p)
+{
+    return (struct grow_job){.root = root,
+                             .basket_count = baskets->rows,
+                             .workers = parallel_workers(p->threads),
+                             .progress = p->progress};
+}
+
+static int mine(const struct root *root, const struct csr *baskets, const struct itemset_params *p,
+                struct itemsets *out, struct error *err)
+{
+    struct grow_job job = job_of(root, baskets, p);
+    uint64_t budget = budget_of(p);
+    job.max_length = length_of(p, budget);
+    struct keeper *keeper = keeper_new(&(struct keeper_params){.min_support = support_of(p),
+                                                               .basket_count = baskets->rows,
+                                                               .max_length = job.max_length,
+                                                               .workers = job.workers,
+                                                               .budget = budget,
+                                                               .progress = p->progress});
+    if (!keeper)
+        return error_set(err, ERR_NOMEM, "itemsets: out of memory");
+    job.threshold = keeper_threshold(keeper);
+    job.found = keeper_found;
+    job.context = keeper;
+    int rc = grow_sets(&job, err);
+    if (rc == 0) {
+        rc = keeper_collect(keeper, baskets->cols, out);
+        if (rc)
+            error_set(err, rc, "itemsets: %s", rc == ERR_NOMEM ? "out of memory" : "cancelled");
+    }
+    keeper_free(keeper);
+    return rc;
+}
+
+int itemsets_mine(const struct csr *baskets, const struct itemset_params *params,
+                  struct itemsets *out, struct error *err)
+{
+    struct root root;
+    struct itemsets made = {.basket_count = baskets->rows};
+    int rc = root_build(baskets, support_of(params), &root, err);
+    if (rc)
+        return rc;
+    rc = mine(&root, baskets, params, &made, err);
+    root_deinit(&root);
+    if (rc) {
+        itemsets_deinit(&made);
+        return rc;
+    }
+    made.raised = made.min_support > support_of(params);
+    *out = made;
+    return 0;
+}
+
+void itemsets_deinit(struct itemsets *s)
+{
+    free(s->start);
+    free(s->item);
+    free(s->support);
+    *s = (struct itemsets){0};
+}
+
+size_t itemsets_bytes(const struct itemsets *s)
+{
+    if (!s->start)
+        return 0;
+    return (s->count + 1) * sizeof *s->start + s->start[s->count] * sizeof *s->item +
+           s->count * sizeof *s->support;
+}
+
+struct tally {
+    uint32_t max_length;
+    struct {
+        uint64_t count;
+        char apart[56]; /* workers do not share a cache line */
+    } worker[PARALLEL_WORKERS_MAX];
+};
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* How many choices of at most `room` of `count` there are, the empty one included. */
+static uint64_t choices(uint32_t count, uint32_t room)
+{
+    if (room >= count)
+        return count < 64 ? 1ULL << count : UINT64_MAX;
+    uint64_t all = 1, of_size = 1;
+    for (uint32_t k = 1; k <= room; k++) {
+        /* C(count, k) from C(count, k - 1): exact, as the product has the divisor k. */
+        if (of_size > UINT64_MAX / (count - k + 1))
+            return UINT64_MAX;
+        of_size = of_size * (count - k + 1) / k;
+        all = add_saturated(all, of_size);
+    }
+    return all;
+}
+
+static int tally_found(void *context, uint32_t worker, const struct group *g)
+{
+    struct tally *t = context;
+    uint64_t sets = choices(g->extra_count, t->max_length - g->length);
+    uint64_t *count = &t->worker[worker].count;
+    *count = add_saturated(*count, sets - (g->length == 0));
+    return 0;
+}
+
+int itemsets_count(const struct csr *baskets, const struct itemset_params *params, uint64_t *count,
+                   struct error *err)
+{
+    struct root root;
+    struct tally tally = {.max_length = length_of(params, UINT64_MAX)};
+    atomic_uint threshold = support_of(params);
+    int rc = root_build(baskets, support_of(params), &root, err);
+    if (rc)
+        return rc;
+    struct grow_job job = job_of(&root, baskets, params);
+    job.max_length = tally.max_length;
+    job.threshold = &threshold;
+    job.found = tally_found;
+    job.context = &tally;
+    rc = grow_sets(&job, err);
+    root_deinit(&root);
+    if (rc)
+        return rc;
+    *count = 0;
+    for (uint32_t w = 0; w < job.workers; w++)
+        *count = add_saturated(*count, tally.worker[w].count);
+    return 0;
+}
+
+static int compare_set(const struct itemsets *s, uint64_t set, const uint32_t *items,
+                       uint32_t length)
+{
+    const uint32_t *other = s->item + s->start[set];
+    uint64_t other_length = s->start[set + 1] - s->start[set];
+    if (other_length != length)
+        return other_length < length ? -1 : 1;
+    for (uint32_t i = 0; i < length; i++)
+        if (other[i] != items[i])
+            return other[i] < items[i] ? -1 : 1;
+    return 0;
+}
+
+uint64_t itemsets_find(const struct itemsets *s, const uint32_t *items, uint32_t length)
+{
+    uint64_t low = 0, high = s->count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        int order = compare_set(s, middle, items, length);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return UINT64_MAX;
+}
+
+/* An upper bound of the number of sets: each needs min_support baskets that hold it. Larger sets
+ * are counted for baskets of the size an average line lies in. */
+static double most_sets(const struct dataset_shape *shape, const struct itemset_params *params,
+                        uint32_t max_length)
+{
+    double lines = (double)shape->lines, least = support_of(params);
+    double size = lines > 0 ? 1 + (double)dataset_shape_pairs(shape) / lines : 0;
+    double sets = 0, of_length = lines / (size > 1 ? size : 1);
+    for (uint32_t k = 1; k <= max_length && of_length >= 1; k++) {
+        of_length *= (size - k + 1) / k;
+        double most = of_length > 0 ? of_length / least : 0;
+        sets += k == 1 && most > (double)shape->items ? (double)shape->items : most;
+    }
+    return sets;
+}
+
+uint64_t itemsets_estimate_bytes(const struct dataset_shape *shape,
+                                 const struct itemset_params *params)
+{
+    uint64_t budget = budget_of(params);
+    uint32_t length = length_of(params, budget), workers = parallel_workers(params->threads);
+    double sets = most_sets(shape, params, length);
+    sets = sets < (double)budget ? sets : (double)budget;
+    /* Rows and places, spans and counts, one worker's conditional rows and counters. */
+    uint64_t root = 8 * (shape->lines + shape->orders) + 8 * shape->orders + 60 * shape->items;
+    uint64_t search = workers * (40 * shape->items + 4 * shape->lines) + 8 * shape->orders;
+    /* A record and its growth; the ordered set, and the order while it is made. */
+    double set = (5 + length) * 4.0 * 1.5 + (3 + length) * 4.0;
+    return root + search + (uint64_t)(sets * set);
+}
