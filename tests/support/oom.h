@@ -1,5 +1,6 @@
-/* Allocation failure on demand: the n-th malloc, calloc or realloc of our own code from now on fails, all
- * others succeed. Linked into every unit test with -Wl,--wrap; library code is not affected. */
+/* Allocation failure on demand: the n-th malloc, calloc or realloc of our own code from now on
+ * fails, all others succeed. Linked into every unit test with -Wl,--wrap; library code is not
+ * affected. */
 #ifndef SUPPORT_OOM_H
 #define SUPPORT_OOM_H
 
