@@ -34,8 +34,8 @@
 /* The ratio is only judged beyond this much output, so that tiny files of one repeated line pass.
  */
 #define LIMIT_COMPRESSION_GRACE (4u << 20)
-/* Window a zstd stream may ask for, as a power of two: 8 MiB, what RFC 9659 allows to HTTP and every
- * level up to 19 stays within. */
+/* Window a zstd stream may ask for, as a power of two: 8 MiB, what RFC 9659 allows to HTTP and
+ * every level up to 19 stays within. */
 #define LIMIT_ZSTD_WINDOW_LOG 23
 /* How far in the future a timestamp may lie (clock skew of the shop's servers). */
 #define LIMIT_FUTURE_MS (24 * 3600 * 1000LL)

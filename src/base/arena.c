@@ -35,13 +35,14 @@ void arena_deinit(struct arena *a)
 void arena_clear(struct arena *a)
 {
     while (a->head && a->head->older) {
-        struct arena_block *older = a->head->older;
-        struct arena_block *drop = a->head->size >= older->size ? older : a->head;
-        if (drop == older)
-            a->head->older = older->older;
-        else
+        struct arena_block *head = a->head, *older = head->older;
+        if (head->size >= older->size) {
+            head->older = older->older;
+            free(older);
+        } else {
             a->head = older;
-        free(drop);
+            free(head);
+        }
     }
     if (a->head)
         a->head->fill = 0;

@@ -223,6 +223,8 @@ static bool match_string(struct walk *w, struct str want, bool *equal)
 {
     if (!take(w, '"'))
         return false;
+    if (!want.ptr)
+        want = STR("");
     size_t used = 0;
     *equal = true;
     while (w->at < w->end && *w->at != '"') {

@@ -325,7 +325,7 @@ struct model *model_build(const struct dataset *d,
                           const struct build_params *params, struct build_report *report,
                           struct error *err)
 {
-    struct build_report unasked;
+    struct build_report unasked = {0};
     struct build b = {.d = d,
                       .name_of = name_of,
                       .context = context,

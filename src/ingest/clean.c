@@ -171,7 +171,7 @@ static bool whole_number(struct str text, int64_t *out)
     struct str whole = str_cut(&text, '.');
     if (text.ptr && text.len == 0)
         return false;
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; text.ptr && i < text.len; i++)
         if (text.ptr[i] != '0')
             return false;
     return str_to_i64(whole, out);

@@ -144,7 +144,7 @@ int csvmap_check(const char *const *maps, struct error *err)
 /* Meaning of one header cell; -1: unknown. */
 static int meaning(struct str name, const char *const *maps)
 {
-    struct str from;
+    struct str from = STR_NONE;
     name = str_trim(name);
     for (; maps && *maps; maps++) {
         int column = parse_map(*maps, &from);

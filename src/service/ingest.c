@@ -183,6 +183,7 @@ static int put_item(struct intake *in, const struct record *record, struct error
     if (now && !in->op->replace_items)
         item = *now;
     describe(&item, record);
+    assert(now || !known);
     if (known && same_item(now, &item)) {
         in->op->counts.items.duplicate++;
         return 0;
