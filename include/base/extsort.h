@@ -3,7 +3,8 @@
  * Records are collected in a memory buffer; a full buffer is sorted and written as one run to an
  * unlinked temporary file in `directory`; reading merges the runs (Knuth, vol. 3, 5.4). Order: key
  * bytes ascending, then the order of adding, so equal keys keep the input order. When everything
- * fits the buffer no file is made. Owner thread only. */
+ * fits the buffer no file is made. One file holds all runs, however many; on disk that is what was
+ * added and what is just being merged. Owner thread only. */
 #ifndef BASE_EXTSORT_H
 #define BASE_EXTSORT_H
 
@@ -12,7 +13,9 @@
 
 struct extsort;
 
-/* memory: bytes of the buffer (>= 64 KiB). directory: existing, writable; copied. */
+/* memory: bytes of the buffer, which also holds the order (24 bytes a record) and later the merge;
+ * at least 64 KiB are taken. 64 KiB come on top once there is a file, and the buffer doubles at
+ * most when single records are above half of it. directory: existing, writable; copied. */
 struct extsort *extsort_new(const char *directory, size_t memory, struct error *err) WARN_UNUSED;
 void extsort_free(struct extsort *s);
 
