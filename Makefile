@@ -36,7 +36,7 @@ HARDEN += -D_FORTIFY_SOURCE=2
 endif
 
 # Asked once for the whole run, and only by goals that compile.
-LIBRARIES := libmicrohttpd libuv jansson sqlite3 zlib libzstd libsodium inih libxxhash
+LIBRARIES := libmicrohttpd libuv jansson sqlite3 zlib libzstd libsodium inih libxxhash openblas
 ifneq ($(filter-out help clean fmt,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell pkg-config --exists $(LIBRARIES) && echo yes),)
 $(error libraries are missing; `sh deploy/run.sh` installs what deploy/packages.sh lists)

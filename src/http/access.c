@@ -275,6 +275,8 @@ enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *ur
     if (!r->started)
         return first_call(r, url, method, version);
     if (*size > 0) {
+        if (r->suspended) /* MHD goes on to the next chunk in the same turn: it keeps the bytes */
+            return MHD_YES;
         take_piece(r, (struct str){data, *size});
         *size = 0;
         return r->response && r->body_bytes > r->loop->shop->settings->upload_bytes ? MHD_NO

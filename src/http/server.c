@@ -118,10 +118,6 @@ static void on_signal(uv_signal_t *handle, int number)
     shop_set_draining(server->shop);
     for (uint32_t i = 0; i < server->loop_count; i++)
         loop_drain(&server->loops[i]);
-    if (server->signals > 1)
-        uv_close((uv_handle_t *)handle, NULL);
-    else
-        uv_unref((uv_handle_t *)handle);
 }
 
 static void *loop_main(void *context)
@@ -140,6 +136,7 @@ static int run_loops(struct server *server, struct error *err)
         uv_signal_init(&server->loops[0].uv, &signals[i]);
         signals[i].data = server;
         uv_signal_start(&signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&signals[i]); /* does not keep the loop running */
     }
     for (; started < server->loop_count && rc == 0; started += rc == 0)
         rc = pthread_create(&server->loops[started].thread, NULL, loop_main,
@@ -157,8 +154,7 @@ static int run_loops(struct server *server, struct error *err)
     for (uint32_t i = 1; i < started; i++)
         pthread_join(server->loops[i].thread, NULL);
     for (int i = 0; i < 2; i++)
-        if (!uv_is_closing((uv_handle_t *)&signals[i]))
-            uv_close((uv_handle_t *)&signals[i], NULL);
+        uv_close((uv_handle_t *)&signals[i], NULL);
     uv_run(&server->loops[0].uv, UV_RUN_DEFAULT);
     return rc;
 }
