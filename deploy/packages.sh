@@ -4,7 +4,7 @@
 # to build and run the program, and to try it
 run_packages="make gcc libc6-dev pkgconf curl
     libmicrohttpd-dev libuv1-dev libjansson-dev libsqlite3-dev libsodium-dev libinih-dev libxxhash-dev
-    zlib1g-dev libzstd-dev"
+    zlib1g-dev libzstd-dev libopenblas-dev"
 
 # on top, to test it
 check_packages="libcmocka-dev clang-format-14 clang-tidy-14 cppcheck universal-ctags
@@ -12,7 +12,7 @@ check_packages="libcmocka-dev clang-format-14 clang-tidy-14 cppcheck universal-c
 
 # at run time alone, for a host or image that gets a finished binary
 runtime_packages="libmicrohttpd12 libuv1 libjansson4 libsqlite3-0 libsodium23 libinih1 libxxhash0
-    zlib1g libzstd1 libgomp1"
+    zlib1g libzstd1 libgomp1 libopenblas0"
 
 # need_packages NAME…: installs those that are missing; when none is, asks nobody and returns at once.
 need_packages()

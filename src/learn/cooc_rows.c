@@ -1,0 +1,229 @@
+/* Weights of pairs and the best of them per item. Each row writes to room for the most it may keep;
+ * afterwards the rows are moved together. Cost: one weight and mostly one comparison a pair. */
+#include "learn/cooc.h"
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "base/topk.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_ROWS 64
+
+static double x_ln_x(uint64_t x)
+{
+    return x > 1 ? (double)x * log((double)x) : 0;
+}
+
+/* What an item with n_i of n baskets takes off every one of its log likelihood ratios. */
+static double margin(uint64_t n, uint64_t n_i)
+{
+    return x_ln_x(n_i) + x_ln_x(n - n_i);
+}
+
+/* Dunning 1993; 0 for pairs no more frequent than chance. */
+static double log_likelihood(uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij, double margins)
+{
+    if (n_ij * n <= n_i * n_j)
+        return 0;
+    uint64_t neither = n + n_ij - n_i - n_j;
+    double sum = x_ln_x(n_ij) + x_ln_x(n_i - n_ij) + x_ln_x(n_j - n_ij) + x_ln_x(neither);
+    double ratio = 2 * (sum - margins + x_ln_x(n));
+    return ratio > 0 ? ratio : 0;
+}
+
+double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij)
+{
+    assert(n_ij <= n_i && n_ij <= n_j && n_i + n_j - n_ij <= n);
+    if (n_ij == 0)
+        return 0;
+    switch (w) {
+    case WEIGHT_COSINE:
+        return (double)n_ij / sqrt((double)n_i * (double)n_j);
+    case WEIGHT_LLR:
+        return log_likelihood(n, n_i, n_j, n_ij, margin(n, n_i) + margin(n, n_j));
+    case WEIGHT_JACCARD:
+        return (double)n_ij / (double)(n_i + n_j - n_ij);
+    case WEIGHT_CONFIDENCE:
+        return (double)n_ij / (double)n_i;
+    }
+    return 0;
+}
+
+struct job {
+    const struct cooc *pairs;
+    enum weight weight;
+    uint32_t k;
+    uint32_t *rank;  /* [items] by (n_i descending, item) */
+    double *margins; /* [items], LLR only */
+    uint64_t *room;  /* [items + 1] where each row may write */
+    uint32_t *length;
+    struct csr *out;
+    struct cursor cursor;
+    int status[PARALLEL_WORKERS_MAX];
+};
+
+static double weigh(const struct job *job, uint32_t i, uint32_t j, uint32_t count)
+{
+    const struct cooc *c = job->pairs;
+    if (job->weight == WEIGHT_LLR)
+        return log_likelihood(c->basket_count, c->item_orders[i], c->item_orders[j], count,
+                              job->margins[i] + job->margins[j]);
+    return weight_of(job->weight, c->basket_count, c->item_orders[i], c->item_orders[j], count);
+}
+
+static void make_row(struct job *job, uint32_t i, struct topk *best)
+{
+    const struct cooc *c = job->pairs;
+    topk_init(best, best->entries, job->k);
+    for (uint64_t e = c->start[i]; e < c->start[i + 1]; e++) {
+        float weight = (float)weigh(job, i, c->column[e], c->count[e]);
+        if (weight > 0)
+            topk_offer(best, c->column[e], weight, job->rank[c->column[e]]);
+    }
+    topk_sort(best);
+    for (uint32_t n = 0; n < best->count; n++) {
+        job->out->column[job->room[i] + n] = best->entries[n].item;
+        job->out->value[job->room[i] + n] = best->entries[n].score;
+    }
+    job->length[i] = best->count;
+}
+
+static void run_worker(void *context, uint32_t worker)
+{
+    struct job *job = context;
+    struct topk best = {0};
+    uint64_t begin, end;
+    if (!MEM_NEW(best.entries, job->k)) {
+        job->status[worker] = ERR_NOMEM;
+        return;
+    }
+    while (cursor_take(&job->cursor, &begin, &end))
+        for (uint64_t i = begin; i < end; i++)
+            make_row(job, (uint32_t)i, &best);
+    free(best.entries);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool rank_items(struct job *job)
+{
+    uint32_t items = job->pairs->item_count;
+    uint64_t *keys;
+    if (!MEM_NEW(keys, items))
+        return false;
+    for (uint32_t i = 0; i < items; i++)
+        keys[i] = (uint64_t)(UINT32_MAX - job->pairs->item_orders[i]) << 32 | i;
+    qsort(keys, items, sizeof *keys, compare_u64);
+    for (uint32_t r = 0; r < items; r++)
+        job->rank[(uint32_t)keys[r]] = r;
+    free(keys);
+    return true;
+}
+
+static bool prepare(struct job *job)
+{
+    const struct cooc *c = job->pairs;
+    uint32_t items = c->item_count;
+    MEM_NEW(job->rank, items);
+    MEM_NEW(job->room, (size_t)items + 1);
+    MEM_ZNEW(job->length, items);
+    if (job->weight == WEIGHT_LLR)
+        MEM_NEW(job->margins, items);
+    if (!job->rank || !job->room || !job->length || !rank_items(job))
+        return false;
+    if (job->weight == WEIGHT_LLR && !job->margins)
+        return false;
+    for (uint32_t i = 0; job->margins && i < items; i++)
+        job->margins[i] = margin(c->basket_count, c->item_orders[i]);
+    job->room[0] = 0;
+    for (uint32_t i = 0; i < items; i++) {
+        uint64_t most = c->start[i + 1] - c->start[i];
+        job->room[i + 1] = job->room[i] + (most < job->k ? most : job->k);
+    }
+    return true;
+}
+
+/* Moves the rows together; what the arrays have too much is given back. */
+static void close_gaps(struct job *job)
+{
+    struct csr *m = job->out;
+    for (uint32_t i = 0; i < m->rows; i++) {
+        uint64_t to = m->start[i];
+        memmove(m->column + to, m->column + job->room[i], job->length[i] * sizeof *m->column);
+        memmove(m->value + to, m->value + job->room[i], job->length[i] * sizeof *m->value);
+        m->start[i + 1] = to + job->length[i];
+    }
+    void *smaller = mem_resize(m->column, csr_entries(m), sizeof *m->column);
+    m->column = smaller ? smaller : m->column;
+    smaller = mem_resize(m->value, csr_entries(m), sizeof *m->value);
+    m->value = smaller ? smaller : m->value;
+}
+
+static int make_rows(struct job *job, struct error *err)
+{
+    uint32_t items = job->pairs->item_count, workers = parallel_workers(0);
+    if (!prepare(job))
+        return ERR_NOMEM;
+    int status = csr_alloc(job->out, items, items, job->room[items], 1, err);
+    if (status)
+        return status;
+    cursor_init(&job->cursor, items, PIECE_ROWS);
+    parallel_run(workers, run_worker, job);
+    for (uint32_t w = 0; w < workers; w++)
+        status = status ? status : job->status[w];
+    if (status == 0)
+        close_gaps(job);
+    return status;
+}
+
+int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
+              struct error *err)
+{
+    struct csr made = {0};
+    struct job job = {.pairs = c, .weight = weight, .k = k, .out = &made};
+    int status = make_rows(&job, err);
+    free(job.rank);
+    free(job.margins);
+    free(job.room);
+    free(job.length);
+    if (status == 0) {
+        *out = made;
+        return 0;
+    }
+    csr_deinit(&made);
+    return error_set(err, status, "rows of pairs: out of memory");
+}
+
+/* How many different pairs there are at most, both ways: no more than pairs bought, and no more
+ * than drawing them at random from all cells would hit. */
+static double distinct_pairs(const struct dataset_shape *shape)
+{
+    double cells = (double)shape->items * (double)shape->items;
+    double pairs = (double)dataset_shape_pairs(shape);
+    return cells > 0 ? cells * -expm1(-pairs / cells) : 0;
+}
+
+uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params)
+{
+    double kept = distinct_pairs(shape);
+    double most = 2.0 * params->max_per_row * (double)shape->items;
+    if (params->max_per_row && kept > most)
+        kept = most;
+    uint64_t transpose = 4 * shape->lines + 8 * shape->items;
+    uint64_t workers = (uint64_t)parallel_workers(params->threads) * 17 * shape->items;
+    return (uint64_t)(8 * kept) + transpose + workers + 16 * shape->items;
+}
+
+uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k)
+{
+    double kept = distinct_pairs(shape), most = (double)k * (double)shape->items;
+    return (uint64_t)(8 * (kept < most ? kept : most)) + 40 * shape->items;
+}
