@@ -254,22 +254,31 @@ static void a_killed_trainer_leaves_whole_models_only(void **state)
     assert_true(live > 0);
 }
 
+static bool write_proc(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
+/* Root may have mounts of its own at once, others inside a user namespace. */
+static bool unshare_mounts(void)
+{
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", (unsigned)getuid());
+    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getgid());
+    if (unshare(CLONE_NEWNS) == 0)
+        return true;
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_proc("/proc/self/uid_map", users) &&
+           write_proc("/proc/self/setgroups", "deny") && write_proc("/proc/self/gid_map", groups);
+}
+
 /* A file system of 2 MiB of our own; false when this machine does not let us. */
 static bool mount_small(void)
 {
-    uid_t uid = getuid();
-    if (unshare(CLONE_NEWNS)) {
-        char map[32];
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
-            return false;
-        int fd = open("/proc/self/uid_map", O_WRONLY);
-        int length = snprintf(map, sizeof map, "0 %u 1", (unsigned)uid);
-        bool mapped = fd >= 0 && write(fd, map, (size_t)length) == length;
-        close(fd);
-        if (!mapped)
-            return false;
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return unshare_mounts() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("tmpfs", dir.path, "tmpfs", 0, "size=2m") == 0;
 }
 
