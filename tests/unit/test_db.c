@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include "store/migrate.h"
 #include "store/orders.h"
 #include "store/sql.h"
 #include "support/oom.h"
@@ -162,99 +161,6 @@ static void the_other_family_is_refused(void **state)
     assert_null(db_open(tempdir_file(&dir, "orders.db"), "models", DB_WRITE, &err));
     assert_int_equal(err.code, ERR_CONFLICT);
     assert_non_null(strstr(err.text, "migrations/orders/001_orders.sql"));
-}
-
-/* Migrations. */
-
-#define SQL(text)                                                                                  \
-    {                                                                                              \
-        text, sizeof(text) - 1                                                                     \
-    }
-static const struct migration STEPS[] = {
-    {"migrations/test/001_a.sql", SQL("CREATE TABLE a (x INTEGER) STRICT;")},
-    {"migrations/test/002_b.sql", SQL("INSERT INTO a VALUES (7); CREATE TABLE b (y);")},
-    {"migrations/test/003_c.sql", SQL("INSERT INTO b VALUES (1); NONSENSE;")},
-};
-
-/* A writer without any table. */
-static struct db *open_empty(void)
-{
-    struct db *db = open_orders(DB_WRITE);
-    const char *tables[] = {"orders", "items", "users", "events", "jobs", "keys", "totals"};
-    char sql[64];
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        snprintf(sql, sizeof sql, "DROP TABLE %s", tables[i]);
-        run(db, sql);
-    }
-    run(db, "DELETE FROM migrations");
-    return db;
-}
-
-static void each_migration_is_applied_once_in_order(void **state)
-{
-    (void)state;
-    struct db *db = open_empty();
-    assert_int_equal(migrate_check(db, STEPS, 1, NULL), ERR_CONFLICT);
-    assert_int_equal(migrate_apply(db, STEPS, 1, NULL), 0);
-    assert_int_equal(migrate_apply(db, STEPS, 2, NULL), 0);
-    assert_int_equal(migrate_apply(db, STEPS, 2, NULL), 0);
-    assert_int_equal(migrate_check(db, STEPS, 2, NULL), 0);
-    assert_int_equal(integer(db, "SELECT count(*) FROM a"), 1);
-    assert_int_equal(integer(db, "SELECT max(number) FROM migrations"), 2);
-    assert_true(integer(db, "SELECT min(applied_ms) FROM migrations") > 1500000000000);
-    db_close(db);
-}
-
-static void a_failing_migration_leaves_nothing_behind(void **state)
-{
-    (void)state;
-    struct db *db = open_empty();
-    struct error err = ERROR_INIT;
-    assert_int_not_equal(migrate_apply(db, STEPS, 3, &err), 0);
-    assert_non_null(strstr(err.text, "003_c.sql"));
-    assert_int_equal(integer(db, "SELECT max(number) FROM migrations"), 2);
-    assert_int_equal(integer(db, "SELECT count(*) FROM b"), 0);
-    db_close(db);
-}
-
-static void a_changed_migration_is_refused(void **state)
-{
-    (void)state;
-    struct db *db = open_empty();
-    struct error err = ERROR_INIT;
-    struct migration changed[] = {STEPS[0], STEPS[1]};
-    assert_int_equal(migrate_apply(db, STEPS, 2, NULL), 0);
-    changed[0].sql = STR("CREATE TABLE a (x INTEGER) STRICT; ");
-    assert_int_equal(migrate_apply(db, changed, 2, &err), ERR_CONFLICT);
-    assert_non_null(strstr(err.text, "001_a.sql was changed after it was applied"));
-    db_close(db);
-}
-
-static void a_newer_schema_is_refused_with_help(void **state)
-{
-    (void)state;
-    struct db *db = open_orders(DB_WRITE);
-    run(db, "INSERT INTO migrations VALUES (900, 'migrations/orders/900_future.sql', 'x', 1)");
-    db_close(db);
-    for (enum db_mode mode = DB_WRITE; mode <= DB_READ; mode++) {
-        struct error err = ERROR_INIT;
-        assert_null(db_open(tempdir_file(&dir, "orders.db"), "orders", mode, &err));
-        assert_int_equal(err.code, ERR_CONFLICT);
-        assert_non_null(strstr(err.text, "newer than this basketd"));
-        assert_non_null(strstr(err.text, "900_future.sql"));
-    }
-}
-
-static void an_older_schema_is_refused_for_reading(void **state)
-{
-    (void)state;
-    struct db *db = open_orders(DB_WRITE);
-    run(db, "DELETE FROM migrations");
-    db_close(db);
-    struct error err = ERROR_INIT;
-    assert_null(db_open(tempdir_file(&dir, "orders.db"), "orders", DB_READ, &err));
-    assert_int_equal(err.code, ERR_CONFLICT);
-    assert_non_null(strstr(err.text, "older"));
 }
 
 /* Transactions. */
@@ -606,11 +512,6 @@ int main(void)
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_database_of_another_program_is_refused),
         TEST(the_other_family_is_refused),
-        TEST(each_migration_is_applied_once_in_order),
-        TEST(a_failing_migration_leaves_nothing_behind),
-        TEST(a_changed_migration_is_refused),
-        TEST(a_newer_schema_is_refused_with_help),
-        TEST(an_older_schema_is_refused_for_reading),
         TEST(a_commit_is_seen_by_readers_and_a_rollback_is_not),
         TEST(an_undone_savepoint_takes_its_counters_back),
         TEST(closing_rolls_an_open_transaction_back),
