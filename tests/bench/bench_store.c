@@ -147,7 +147,7 @@ static struct str *format_lines(const struct made *made, uint32_t count)
 
 static void bench_inserts(bool random_ids, uint32_t batch, uint32_t count)
 {
-    struct tempdir dir = {0};
+    struct tempdir dir;
     struct made *made = make_orders(count, random_ids);
     struct str *lines = format_lines(made, count);
     const char *ids = random_ids ? "random" : "sequential";
@@ -255,7 +255,7 @@ static void bench_questions(struct db *db)
 
 static void bench_large_shop(uint32_t orders)
 {
-    struct tempdir dir = {0};
+    struct tempdir dir;
     struct error err = ERROR_INIT;
     tempdir_open(&dir);
     struct db *db = open_db(&dir, "orders.db", "orders");
@@ -276,7 +276,7 @@ static void bench_large_shop(uint32_t orders)
 /* Random users, half of the calls new ones at first, 1,000 a transaction: an import's share. */
 static void bench_users(void)
 {
-    struct tempdir dir = {0};
+    struct tempdir dir;
     struct error err = ERROR_INIT;
     struct rng rng;
     const uint32_t calls = 1000000;
@@ -302,7 +302,7 @@ static void bench_users(void)
 
 static void bench_models(void)
 {
-    struct tempdir dir = {0};
+    struct tempdir dir;
     struct error err = ERROR_INIT;
     int64_t id;
     uint64_t *bytes = mem_array(MODEL_BYTES / 8, 8);

@@ -15,6 +15,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 void tempdir_open(struct tempdir *d)
 {
     const char *base = getenv("TMPDIR");
+    *d = (struct tempdir){0};
     snprintf(d->path, sizeof d->path, "%.32s/basketd-test-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(d->path)) {
         perror(d->path);

@@ -26,12 +26,13 @@ static void keys_are_added_revoked_and_scanned(void **state)
 {
     (void)state;
     struct key_row row = {.id = "0123456789abcdef",
-                          .hash = {[0] = 0xab, [KEY_HASH_BYTES - 1] = 0xcd},
                           .scopes = SCOPE_READ | SCOPE_METRICS,
                           .label = STR("shop"),
                           .created_ms = 5};
     struct key_row second = {.id = "f", .scopes = SCOPE_ADMIN, .created_ms = 6};
     char text[256] = "";
+    row.hash[0] = 0xab;
+    row.hash[KEY_HASH_BYTES - 1] = 0xcd;
     assert_int_equal(keys_add(db, &row, NULL), 0);
     assert_int_equal(keys_add(db, &second, NULL), 0);
     assert_int_equal(keys_add(db, &row, NULL), ERR_CONFLICT);
