@@ -69,7 +69,7 @@ WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check lint unit api san bench fmt install clean help build-ok tidy FORCE
+.PHONY: all run check lint unit api san bench fuzz fmt install clean help build-ok tidy FORCE
 
 all: $B/basketd ## build the program (MODE=release|debug, SAN=address,undefined|thread)
 
@@ -156,6 +156,24 @@ install: all ## install the program and its systemd unit under DESTDIR, PREFIX (
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@PREFIX@,$(PREFIX),' deploy/basketd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/basketd.service
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/basketd README.md CHANGELOG.md LICENSE openapi.yaml
+
+# libFuzzer (clang, libclang-rt): each driver for FUZZ_SECONDS, starting from the saved inputs.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(filter-out src/base/assets.c src/base/version.c src/base/parallel.c, \
+	$(wildcard src/base/*.c src/ingest/*.c)) tests/support/fuzzcheck.c tests/support/transcript.c
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC)
+	@mkdir -p $(@D)
+	@clang -Iinclude -Itests -D_GNU_SOURCE -std=c11 -O1 -g -fno-sanitize-recover=all \
+		-fsanitize=fuzzer,address,undefined -o $@ $^ -lz -lzstd -lxxhash -lm
+
+fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run the fuzz drivers; a failing input goes to build/fuzz
+	@set -e; for f in $(FUZZERS); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+		dict=tests/fuzz/$$f.dict; [ -f $$dict ] && dict=-dict=$$dict || dict=; \
+		build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 $$dict \
+			-print_final_stats=1 -artifact_prefix=build/fuzz/$$f- -verbosity=0 \
+			build/fuzz/corpus/$$f tests/fuzz/regression/$$f; done
 
 clean: ## remove everything built
 	rm -rf build
