@@ -21,10 +21,13 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Bytes that matter outside strings; inside them only '"' and '\\' do. */
-static const bool structural[256] = {
-    ['"'] = true, ['{'] = true, ['}'] = true,  ['['] = true,  [']'] = true,
-    [','] = true, [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
+/* Bytes that matter outside strings: at every depth, and at depth 0 only. */
+enum { INSIDE = 1, OUTSIDE = 2 };
+static const unsigned char structural[256] = {
+    ['"'] = INSIDE | OUTSIDE, ['{'] = INSIDE | OUTSIDE, ['}'] = INSIDE | OUTSIDE,
+    ['['] = INSIDE | OUTSIDE, [']'] = INSIDE | OUTSIDE, [','] = OUTSIDE,
+    [' '] = OUTSIDE,          ['\t'] = OUTSIDE,         ['\n'] = OUTSIDE,
+    ['\r'] = OUTSIDE,
 };
 
 /* Keeps bytes of an element that goes on in the next piece. */
@@ -61,15 +64,19 @@ static int end_element(struct jsonarr *a, struct str bytes, struct error *err)
 /* Goes on inside a string; returns the position behind its end, or `end`. */
 static size_t skip_string(struct jsonarr *a, struct str bytes, size_t at)
 {
-    for (; at < bytes.len; at++) {
-        char c = bytes.ptr[at];
-        if (a->escaped) {
-            a->escaped = false;
-        } else if (c == '\\') {
-            a->escaped = true;
-        } else if (c == '"') {
+    if (a->escaped && at < bytes.len) {
+        a->escaped = false;
+        at++;
+    }
+    while (at < bytes.len) {
+        char c = bytes.ptr[at++];
+        if (c == '"') {
             a->in_string = false;
-            return at + 1;
+            return at;
+        }
+        if (c == '\\' && at++ == bytes.len) {
+            a->escaped = true;
+            return bytes.len;
         }
     }
     return at;
@@ -88,7 +95,7 @@ static bool find_end(struct jsonarr *a, struct str bytes, size_t *at)
             return true; /* a string as element */
         }
         char c = bytes.ptr[i];
-        if (!structural[(unsigned char)c]) {
+        if (!(structural[(unsigned char)c] & (a->depth > 0 ? INSIDE : OUTSIDE))) {
             i++;
             continue;
         }

@@ -119,11 +119,15 @@ void jsonrecord_deinit(struct jsonrecord *j)
     VEC_FREE(&j->items);
 }
 
-/* The rule of a key that may come now; -1: none (reason set). */
-static int find_rule(struct scanned *r, const struct rule *table, unsigned count, unsigned seen)
+/* The rule of a key that may come now, looked for from `first` on (fields tend to come in the
+ * table's order); -1: none (reason set). */
+static int find_rule(struct scanned *r, const struct rule *table, unsigned count, unsigned seen,
+                     int first)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (!str_eq(table[i].name, r->field))
+    unsigned i = (unsigned)first;
+    for (unsigned n = 0; n < count; n++, i++) {
+        i = i < count ? i : 0;
+        if (table[i].name.len != r->field.len || !str_eq(table[i].name, r->field))
             continue;
         if (!(seen & 1u << i))
             return (int)i;
@@ -169,12 +173,13 @@ static bool scan_line_object(struct scanned *r, struct raw_line *raw)
         [LINE_TITLE] = &raw->title,
     };
     unsigned seen = 0;
+    int field = -1;
     if (!jscan_open(s, '{'))
         return false;
     while (jscan_more(s, '}', seen == 0)) {
         if (!jscan_key(s, &r->field))
             return false;
-        int field = find_rule(r, line_rules, LINE_FIELD_COUNT, seen);
+        field = find_rule(r, line_rules, LINE_FIELD_COUNT, seen, field + 1);
         if (field < 0 || !take_scalar(s, &line_rules[field], targets[field], NULL))
             return false;
         seen |= 1u << field;
@@ -221,10 +226,11 @@ static bool scan_container(struct jsonrecord *j, struct scanned *r, enum field f
 static bool scan_fields(struct jsonrecord *j, struct scanned *r)
 {
     struct jscan *s = &r->scan;
+    int field = -1;
     while (jscan_more(s, '}', r->seen == 0)) {
         if (!jscan_key(s, &r->field))
             return false;
-        int field = find_rule(r, rules, FIELD_COUNT, r->seen);
+        field = find_rule(r, rules, FIELD_COUNT, r->seen, field + 1);
         if (field < 0)
             return false;
         r->seen |= 1u << field;
