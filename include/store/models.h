@@ -41,4 +41,9 @@ int models_set_live(struct db *db, int64_t id, struct error *err) WARN_UNUSED;
 int models_mark_damaged(struct db *db, int64_t id, struct error *err) WARN_UNUSED;
 /* Keeps the newest `keep` and the live one; also removes unfinished ones. */
 int models_prune(struct db *db, uint32_t keep, struct error *err) WARN_UNUSED;
+/* Copies what can be read of the models.db at path `damaged` (put aside, e.g. truncated) into the
+ * new one, with ids; what cannot be read becomes a row that is marked damaged. Fails when nothing
+ * can be read at all. */
+int models_salvage(struct db *db, const char *damaged, uint32_t *copied,
+                   struct error *err) WARN_UNUSED;
 #endif
