@@ -72,7 +72,7 @@ int shop_read_wait(struct shop *shop, struct op *op, struct error *err) WARN_UNU
 struct shop_health {
     bool model_loaded, draining, store_writable;
     int64_t model_id;        /* 0: none */
-    int64_t damaged_model;   /* newest model that did not load; 0: none */
+    int64_t damaged_model;   /* a newer model than that, which did not load; 0: none */
     char store_problem[256]; /* "" or the last write error */
     uint32_t writes_waiting; /* ops in the writer's queue */
 };

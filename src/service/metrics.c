@@ -186,14 +186,14 @@ static void head(struct buf *out, const char *name, const char *type, const char
     buf_printf(out, "# HELP basketd_%s %s\n# TYPE basketd_%s %s\n", name, help, name, type);
 }
 
-/* Whole numbers in full, others to the microsecond: %g would round large counters. */
+/* In full, to the microsecond: %g would round large counters. */
 static void number(struct buf *out, double value)
 {
-    int64_t whole = (int64_t)value;
-    buf_i64(out, whole);
-    int64_t micros = (int64_t)((value - (double)whole) * 1e6);
-    if (micros > 0)
-        buf_printf(out, ".%06lld", (long long)micros);
+    bool fits = value < 9e12;
+    int64_t micros = fits ? (int64_t)(value * 1e6 + 0.5) : 0;
+    buf_i64(out, fits ? micros / 1000000 : (int64_t)value);
+    if (micros % 1000000)
+        buf_printf(out, ".%06lld", (long long)(micros % 1000000));
     buf_char(out, '\n');
 }
 

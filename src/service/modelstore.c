@@ -151,12 +151,15 @@ int modelstore_prune(struct shop *shop, struct error *err)
 struct candidates {
     int64_t ids[CANDIDATES_MAX];
     uint32_t count;
+    int64_t damaged; /* the newest one known to be; 0: none */
 };
 
 static int add_candidate(void *context, const struct model_row *row, struct error *err)
 {
     (void)err;
     struct candidates *c = context;
+    if (row->damaged && row->id > c->damaged)
+        c->damaged = row->id;
     if (!row->damaged && c->count < CANDIDATES_MAX)
         c->ids[c->count++] = row->id;
     return 0;
@@ -181,6 +184,7 @@ int train_load_live(struct shop *shop, struct error *err)
         rc = models_list(shop->models, add_candidate, &candidates, err);
     if (rc != 0)
         return rc;
+    atomic_store(&shop->damaged_model, candidates.damaged);
     move_to_front(&candidates, live);
     for (uint32_t i = 0; i < candidates.count; i++) {
         struct error local = ERROR_INIT;

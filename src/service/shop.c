@@ -18,12 +18,20 @@
 #include "service/writer.h"
 #include "store/items.h"
 #include "store/lock.h"
+#include "store/models.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Constructors give NULL and `err`; a caller without one gets a general code. */
+static int code_of(const struct error *err)
+{
+    return err && err->code ? (int)err->code : ERR_DB;
+}
 
 static struct db *open_db(const struct settings *settings, const char *family, enum db_mode mode,
                           struct error *err)
@@ -99,6 +107,50 @@ static int open_lock(struct shop *shop, struct error *err)
     return 0;
 }
 
+/* Puts the file and its log out of the way as NAME.damaged. */
+static int put_aside(const char *path, struct error *err)
+{
+    static const char *const suffixes[] = {"", "-wal"};
+    char from[4400], to[4400];
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(from, sizeof from, "%s%s", path, suffixes[i]);
+        snprintf(to, sizeof to, "%s.damaged%s", path, suffixes[i]);
+        unlink(to);
+        if (rename(from, to) != 0 && errno != ENOENT)
+            return error_set_errno(err, ERR_IO, errno, "%s", from);
+    }
+    snprintf(from, sizeof from, "%s-shm", path);
+    unlink(from);
+    return 0;
+}
+
+/* Models can be made again, so a damaged file of them must not keep the shop shut: what can be read
+ * goes to a new one. */
+static int open_models(struct shop *shop, struct error *err)
+{
+    struct error problem = ERROR_INIT;
+    shop->models = open_db(shop->settings, "models", DB_WRITE, &problem);
+    if (shop->models)
+        return 0;
+    if (problem.code != ERR_CORRUPT)
+        return error_set(err, problem.code, "%s", problem.text);
+    log_error("models.damaged", "error=%s", log_text(problem.text, (struct log_quoted[1]){0}));
+    char path[4200], damaged[4300];
+    snprintf(path, sizeof path, "%s/models.db", shop->settings->data);
+    snprintf(damaged, sizeof damaged, "%s.damaged", path);
+    int rc = put_aside(path, err);
+    if (rc != 0)
+        return rc;
+    if (!(shop->models = open_db(shop->settings, "models", DB_WRITE, err)))
+        return code_of(err);
+    uint32_t copied = 0;
+    error_clear(&problem);
+    if (models_salvage(shop->models, damaged, &copied, &problem) != 0)
+        log_warn("models.salvage", "error=%s", log_text(problem.text, (struct log_quoted[1]){0}));
+    log_warn("models.salvaged", "models=%u", copied);
+    return 0;
+}
+
 /* A shop without a good model opens all the same: it says so, and a training gives it one. */
 static int load_model(struct shop *shop, struct error *err)
 {
@@ -114,24 +166,24 @@ static int open_store(struct shop *shop, enum shop_mode mode, struct error *err)
     int rc = 0;
     struct db *orders = open_db(shop->settings, "orders", DB_WRITE, err);
     if (!orders)
-        return ERR_DB;
+        return code_of(err);
     rc = shop_reload(shop, orders, err);
     if (rc == 0)
         rc = load_model(shop, err);
     if (rc == 0 && mode == SHOP_SERVE && !(shop->jobs = jobs_new(shop, orders, err)))
-        rc = ERR_NOMEM;
+        rc = code_of(err);
     if (rc != 0) {
         db_close(orders);
         return rc;
     }
     shop->writer = writer_new(shop, orders, err);
-    return shop->writer ? 0 : ERR_NOMEM;
+    return shop->writer ? 0 : code_of(err);
 }
 
 static int start_threads(struct shop *shop, struct error *err)
 {
     if (!(shop->reader = reader_thread_new(shop, err)))
-        return ERR_DB;
+        return code_of(err);
     int rc = writer_start(shop->writer, err);
     if (rc == 0)
         rc = reader_thread_start(shop->reader, err);
@@ -152,9 +204,10 @@ struct shop *shop_open(const struct settings *settings, enum shop_mode mode, str
     if (rc == 0)
         rc = open_lock(shop, err);
     if (rc == 0 && (!(shop->metrics = metrics_new(err)) || !(shop->live = live_new(err)) ||
-                    !(shop->access = access_new(err)) ||
-                    !(shop->models = open_db(settings, "models", DB_WRITE, err))))
-        rc = ERR_NOMEM; /* err has the true code */
+                    !(shop->access = access_new(err))))
+        rc = code_of(err);
+    if (rc == 0)
+        rc = open_models(shop, err);
     if (rc == 0)
         rc = open_store(shop, mode, err);
     if (rc == 0)
@@ -263,19 +316,14 @@ void shop_health(struct shop *shop, struct shop_health *out)
     out->model_id = model ? model->id : 0;
     model_unref(model);
     out->draining = atomic_load(&shop->draining);
-    out->damaged_model = atomic_load(&shop->damaged_model);
+    int64_t damaged = atomic_load(&shop->damaged_model);
+    out->damaged_model = damaged > out->model_id ? damaged : 0;
     writer_health(shop->writer, out);
 }
 
 void shop_set_draining(struct shop *shop)
 {
     atomic_store(&shop->draining, true);
-}
-
-/* Constructors give NULL and `err`; a caller without one gets a general code. */
-static int code_of(const struct error *err)
-{
-    return err && err->code ? (int)err->code : ERR_DB;
 }
 
 static int backup_one(const struct settings *settings, const char *family, const char *file,
