@@ -55,19 +55,16 @@ static bool walk(struct jscan *s, struct buf *strings, unsigned depth)
 
 static void jansson_strings(json_t *value, struct buf *strings)
 {
-    const char *key;
-    json_t *member;
-    size_t i;
     if (json_is_string(value)) {
         buf_add(strings, json_string_value(value), json_string_length(value));
         buf_char(strings, '|');
     }
-    json_array_foreach(value, i, member) jansson_strings(member, strings);
-    json_object_foreach(value, key, member)
-    {
-        buf_text(strings, key);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        jansson_strings(json_array_get(value, i), strings);
+    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+        buf_text(strings, json_object_iter_key(at));
         buf_char(strings, '|');
-        jansson_strings(member, strings);
+        jansson_strings(json_object_iter_value(at), strings);
     }
 }
 

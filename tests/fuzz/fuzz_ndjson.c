@@ -1,0 +1,9 @@
+#include "support/fuzzcheck.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzzcheck_reader(FORMAT_NDJSON, data, size);
+    return 0;
+}
