@@ -58,8 +58,8 @@ struct error {
 int error_set(struct error *err, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As error_set, with ": " and the text of errno added; ENOSPC and EDQUOT turn ERR_IO to ERR_FULL.
- */
+/* As error_set, with ": " and the text of errno added; ENOSPC and EDQUOT turn ERR_IO to ERR_FULL,
+ * ENOMEM turns any code to ERR_NOMEM. */
 int error_set_errno(struct error *err, enum err code, int number, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -23,7 +23,7 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
 #define log_info(event, ...)  log_write(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_debug(event, ...) log_write(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 
-/* A quoted, escaped copy of at most 300 bytes in a buffer of the calling thread's stack:
+/* A quoted, escaped copy, cut after some 300 bytes, in a buffer of the calling thread's stack:
  * log_info("x", "error=%s", log_text(err.text, (struct log_quoted[1]){0})). */
 struct log_quoted {
     char text[320];

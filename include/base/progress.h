@@ -11,7 +11,7 @@
 struct progress {
     atomic_bool cancelled;
     atomic_uint_fast64_t done, total; /* in the unit of the present step; total 0: unknown */
-    _Atomic(const char *) step;       /* static string: "mining itemsets" */
+    _Atomic(const char *) step;       /* static string: "mining itemsets"; NULL before */
 };
 
 void progress_init(struct progress *p);

@@ -16,6 +16,7 @@ uint32_t rng_below(struct rng *r, uint32_t bound); /* 0 <= x < bound, unbiased; 
 double rng_unit(struct rng *r);                    /* [0,1), 53 bits */
 float rng_unitf(struct rng *r);                    /* [0,1), 24 bits */
 double rng_normal(struct rng *r);                  /* mean 0, variance 1 */
+/* mean >= 0; above 60 a rounded normal, which is as wide but not as skewed. */
 uint32_t rng_poisson(struct rng *r, double mean);
 
 #endif

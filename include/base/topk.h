@@ -1,6 +1,7 @@
 /* The k best of a stream of (item, score), in the one order used everywhere: score descending, then
  * tie ascending, then item ascending; callers pass as tie the item's rank by popularity. The caller
- * owns the memory: `entries` has room for k. Offering is O(log k), usually one comparison. */
+ * owns the memory: `entries` has room for k. Offering is O(log k), usually one comparison. NaN is
+ * never kept. */
 #ifndef BASE_TOPK_H
 #define BASE_TOPK_H
 

@@ -70,7 +70,7 @@ uint32_t rng_poisson(struct rng *r, double mean)
     assert(mean >= 0);
     if (mean > 60) {
         double x = floor(mean + sqrt(mean) * rng_normal(r) + 0.5);
-        return x < 0 ? 0 : (uint32_t)x;
+        return x < 0 ? 0 : x < UINT32_MAX ? (uint32_t)x : UINT32_MAX;
     }
     double limit = exp(-mean), product = rng_unit(r);
     uint32_t count = 0;

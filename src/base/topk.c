@@ -1,6 +1,8 @@
-/* A binary heap with the worst kept entry at the root, so that most offers cost one comparison. */
+/* A binary heap with the worst kept entry at the root, so that most offers cost one comparison. NaN
+ * has no place in the order: at the root it would keep every better one out. */
 #include "base/topk.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -49,6 +51,8 @@ static void sift_down(struct topk_entry *e, uint32_t count)
 void topk_offer(struct topk *t, uint32_t item, float score, uint32_t tie)
 {
     struct topk_entry entry = {score, tie, item};
+    if (isnan(score))
+        return;
     if (t->count < t->k) {
         t->entries[t->count] = entry;
         sift_up(t->entries, t->count++);
