@@ -31,8 +31,9 @@ struct server {
     struct shop *shop;
     struct loop *loops;
     uint32_t loop_count;
-    uint32_t signals;   /* SIGTERM and SIGINT seen */
-    atomic_bool forced; /* the second one: end at once */
+    uint32_t signals;                            /* SIGTERM and SIGINT seen */
+    atomic_bool forced;                          /* the second one: end at once */
+    const char *route_names[METRICS_ROUTES_MAX]; /* metrics are read by the loops only */
 };
 
 struct loop {

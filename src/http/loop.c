@@ -231,16 +231,15 @@ static int start_handles(struct loop *loop, struct error *err)
 
 int loop_init(struct loop *loop, struct error *err)
 {
-    static const char *names[METRICS_ROUTES_MAX];
-    for (uint32_t i = 0; i < route_count; i++)
-        names[i] = routes[i].pattern;
     if (getrandom(&loop->id_prefix, sizeof loop->id_prefix, 0) != (ssize_t)sizeof loop->id_prefix)
         return error_set(err, ERR_INTERNAL, "no random numbers");
     pthread_mutex_init(&loop->mail_mutex, NULL);
     if (uv_loop_init(&loop->uv) != 0)
         return error_set(err, ERR_NOMEM, "event loop: out of memory");
     loop->scratch = scratch_new(err);
-    loop->metrics = loop->scratch ? metrics_attach(loop->shop, names, route_count, err) : NULL;
+    loop->metrics = loop->scratch
+                        ? metrics_attach(loop->shop, loop->server->route_names, route_count, err)
+                        : NULL;
     loop->live = loop->metrics ? live_attach(loop->shop->live, &loop->uv, err) : NULL;
     if (!loop->live)
         return err ? (int)err->code : ERR_NOMEM;

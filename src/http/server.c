@@ -184,6 +184,8 @@ int http_serve(struct shop *shop, struct error *err)
     server.loops = mem_zarray(server.loop_count, sizeof *server.loops);
     if (!server.loops)
         return error_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < route_count; i++)
+        server.route_names[i] = routes[i].pattern;
     for (uint32_t i = 0; i < server.loop_count; i++)
         server.loops[i] = (struct loop){.shop = shop, .server = &server, .index = i, .socket = -1};
     int rc = start_loops(&server, err);

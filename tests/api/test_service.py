@@ -12,7 +12,9 @@ import time
 import pytest
 import requests
 
-from conftest import PROGRAM, Server, problem, run
+from conftest import Server, problem, run
+
+KILLS = 200
 
 
 def test_stock_and_availability_act_on_the_next_answer(start, truth):
@@ -189,8 +191,9 @@ def test_a_damaged_newest_model_falls_back(start, shop_directory, tmp_path):
     shutil.copytree(shop_directory / "data", data)
     run("train", "--data", data, "--min-support", "20", "--max-length", "2")
     base = sqlite3.connect(data / "models.db")
-    newest = base.execute("SELECT max(model) FROM chunks").fetchone()[0]
-    base.execute("UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE model = ? AND seq = 0", (newest,))
+    newest = base.execute("SELECT max(model_id) FROM models").fetchone()[0]
+    base.execute("UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE part_key IN"
+                 " (SELECT part_key FROM parts WHERE model_id = ?)", (newest,))
     base.commit()
     base.close()
     server = start(data=data)
@@ -217,8 +220,8 @@ def test_a_backup_of_a_running_shop_can_be_served(start, tmp_path):
     (b"GET /livez HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     (b"GET /livez%00b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     (b"GET /livez%0d%0aX:b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    (b"get /livez HTTP/1.1\r\nHost: a\r\n\r\n", 501),
-    (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+    (b"get /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 501),
+    (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
     (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     (b"POST /recommend HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: foo\r\n\r\n", 417),
     (b"POST /recommend HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413),
@@ -240,7 +243,7 @@ def test_smuggling_and_oversize_are_refused_and_the_connection_closed(server, he
 def test_kill_at_random_points_loses_and_doubles_nothing(tmp_path):
     data, rng, acknowledged = tmp_path / "data", random.Random(1), set()
     number = 0
-    for _ in range(200):
+    for _ in range(KILLS):
         server = Server(data)
         killer = threading.Timer(rng.uniform(0.002, 0.06), server.process.kill)
         killer.start()
