@@ -127,7 +127,7 @@ static void a_line_too_long_is_cut_and_ended(void **state)
 static void quoted_text_stays_in_its_quotes(void **state)
 {
     (void)state;
-    struct log_quoted room;
+    struct log_quoted room = {{0}};
     assert_string_equal(log_text("plain", &room), "\"plain\"");
     assert_string_equal(log_text("", &room), "\"\"");
     assert_string_equal(log_text(NULL, &room), "\"\"");

@@ -89,7 +89,7 @@ static void the_map_keeps_its_own_copy_of_a_key(void **state)
 
 static void assert_same(const struct strmap *m, const uint32_t *want)
 {
-    struct key room;
+    struct key room = {{0}};
     size_t count = 0;
     for (uint32_t i = 0; i < KEYS; i++) {
         assert_int_equal(strmap_get(m, key_of(&room, i)), want[i]);
@@ -104,7 +104,7 @@ static void random_changes_equal_an_array(void **state)
     struct rng rng;
     rng_seed(&rng, 41);
     struct strmap m;
-    struct key room;
+    struct key room = {{0}};
     static uint32_t want[KEYS];
     strmap_init(&m);
     memset(want, 0xff, sizeof want);
@@ -130,7 +130,7 @@ static void removed_keys_give_their_memory_back(void **state)
 {
     (void)state;
     struct strmap m;
-    struct key room;
+    struct key room = {{0}};
     strmap_init(&m);
     size_t most = 0;
     /* A window of 1000 keys slides over a million: memory stays that of a few thousand. */
@@ -157,7 +157,7 @@ static void many_keys_are_found_and_others_are_not(void **state)
     (void)state;
     struct strmap m;
     struct u64map u;
-    struct key room;
+    struct key room = {{0}};
     strmap_init(&m);
     u64map_init(&u);
     const uint32_t count = 200000;
@@ -189,7 +189,7 @@ static void no_memory_leaves_the_maps_as_they_were(void **state)
     {
         struct strmap m;
         struct u64map u;
-        struct key room;
+        struct key room = {{0}};
         strmap_init(&m);
         u64map_init(&u);
         uint32_t added = 0;
@@ -214,7 +214,7 @@ static void packing_without_memory_keeps_every_key(void **state)
 {
     (void)state;
     struct strmap m;
-    struct key room;
+    struct key room = {{0}};
     strmap_init(&m);
     for (uint32_t i = 0; i < 2000; i++)
         assert_true(strmap_set(&m, key_of(&room, i), i));
@@ -237,7 +237,7 @@ static void packing_without_memory_keeps_every_key(void **state)
 
 static void *read_all(void *map)
 {
-    struct key room;
+    struct key room = {{0}};
     for (uint32_t i = 0; i < KEYS; i++)
         if (strmap_get(map, key_of(&room, i)) != i)
             return NULL;
@@ -248,7 +248,7 @@ static void many_threads_may_read(void **state)
 {
     (void)state;
     struct strmap m;
-    struct key room;
+    struct key room = {{0}};
     strmap_init(&m);
     for (uint32_t i = 0; i < KEYS; i++)
         assert_true(strmap_set(&m, key_of(&room, i), i));
