@@ -60,8 +60,12 @@ bool fimi_read(const char *path, struct csr *out)
     char *text = malloc(cap);
     for (int got; text && (got = gzread(file, text + length, (unsigned)(cap - length))) > 0;) {
         length += (size_t)got;
-        if (length == cap)
-            text = realloc(text, cap *= 2);
+        if (length == cap) {
+            char *bigger = realloc(text, cap *= 2);
+            if (!bigger)
+                free(text);
+            text = bigger;
+        }
     }
     gzclose(file);
     *out = (struct csr){0};
