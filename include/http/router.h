@@ -24,12 +24,12 @@ const char *http_method_name(enum http_method method);
 enum body_policy { BODY_NONE, BODY_JSON, BODY_STREAM };
 
 struct route {
-    enum http_method method;
     const char *pattern; /* "/items/{id}": the rest of the path is the id, slashes included */
+    void (*handle)(struct request *r); /* the whole body is there */
+    enum http_method method;
     enum access_scope scope;
     enum body_policy body;
-    void (*handle)(struct request *r); /* the whole body is there */
-    bool cors;                         /* browsers of the listed origins may ask */
+    bool cors; /* browsers of the listed origins may ask */
 };
 
 extern const struct route routes[];

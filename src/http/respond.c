@@ -165,13 +165,13 @@ void reply_tagged(struct request *r, struct buf *body, size_t from, size_t to)
 
 void reply_text(struct request *r, int status, struct str text)
 {
-    set_response(r, status, "text/plain; charset=utf-8", (char *)(uintptr_t)text.ptr, text.len,
+    set_response(r, status, "text/plain; charset=utf-8", (void *)text.ptr, text.len,
                  MHD_RESPMEM_MUST_COPY);
 }
 
 void reply_empty(struct request *r, int status)
 {
-    set_response(r, status, NULL, (char *)(uintptr_t) "", 0, MHD_RESPMEM_PERSISTENT);
+    set_response(r, status, NULL, (void *)"", 0, MHD_RESPMEM_PERSISTENT);
 }
 
 static void problem(struct request *r, int status, const char *detail, const char *where)

@@ -96,7 +96,7 @@ static int open_sockets(struct server *server, const struct addrinfo *found, str
 
 static int announce(struct server *server, struct error *err)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     char host[64], port[8], text[96];
     getsockname(server->loops[0].socket, (struct sockaddr *)&address, &size);
