@@ -37,8 +37,6 @@ struct writer {
     struct op_queue queue;
     struct db *db; /* NULL: to be opened again */
     struct staging *staging;
-    pthread_t thread;
-    bool started;
     bool reload;       /* the catalogue may differ from the database */
     bool scrub_wanted; /* the log could not be emptied yet */
 
@@ -46,6 +44,9 @@ struct writer {
     bool writable;
     enum err trouble; /* of the last failure */
     char problem[256];
+
+    pthread_t thread; /* the opener's */
+    bool started;
 };
 
 static void set_failed(struct writer *w, const struct error *err)
@@ -268,10 +269,8 @@ struct writer *writer_new(struct shop *shop, struct db *db, struct error *err)
 
 int writer_start(struct writer *w, struct error *err)
 {
-    if (pthread_create(&w->thread, NULL, write_ops, w) != 0)
-        return error_set(err, ERR_NOMEM, "writer: cannot start its thread");
-    w->started = true;
-    return 0;
+    w->started = pthread_create(&w->thread, NULL, write_ops, w) == 0;
+    return w->started ? 0 : error_set(err, ERR_NOMEM, "writer: cannot start its thread");
 }
 
 void writer_stop(struct writer *w)
