@@ -95,6 +95,8 @@ enum drop {
     DROP_COUNT
 };
 const char *drop_name(enum drop d);
+/* The condition that an item fails, DROP_COUNT when all hold. Caller holds the catalogue's lock. */
+enum drop filter_item(const struct filter *f, const struct catalog_item *item);
 
 struct answer {
     enum surface surface;

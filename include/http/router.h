@@ -1,43 +1,69 @@
-/* The route table: one row per method and path pattern, walked by the tests against openapi.yaml.
- */
+/* Which handler answers: a static table of paths and methods. */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H
 
-#include "base/str.h"
+#include "base/buf.h"
 #include "service/access.h"
+
+/* In the order of metrics_methods. */
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_ROUTED, /* those above have handlers */
+    METHOD_HEAD = METHOD_ROUTED,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
+
+enum body_policy {
+    BODY_NONE,  /* a small one is read and dropped */
+    BODY_JSON,  /* collected, at most ROUTER_JSON_BYTES */
+    BODY_STREAM /* handed to the route piece by piece */
+};
+
+/* 1,000 items of a basket in JSON; jansson takes 2 ms for as much. */
+#define ROUTER_JSON_BYTES (64u << 10)
+/* What a request without use for a body may send all the same. */
+#define ROUTER_DROPPED_BYTES (64u << 10)
 
 struct request;
 
-enum http_method {
-    HTTP_GET,
-    HTTP_POST,
-    HTTP_PUT,
-    HTTP_PATCH,
-    HTTP_DELETE,
-    HTTP_HEAD,
-    HTTP_OPTIONS,
-    HTTP_METHOD_OTHER
-};
-enum http_method http_method_parse(const char *name); /* case-sensitive */
-const char *http_method_name(enum http_method method);
-
-enum body_policy { BODY_NONE, BODY_JSON, BODY_STREAM };
+/* A handler's result: an HTTP status, or one of these. */
+#define LATER 0 /* the request waits; its resume function goes on */
+#define GO_ON (-1)
 
 struct route {
-    const char *pattern; /* "/items/{id}": the rest of the path is the id, slashes included */
-    void (*handle)(struct request *r); /* the whole body is there */
-    enum http_method method;
+    int (*handle)(struct request *r); /* after the body; NULL: no such method here */
     enum access_scope scope;
     enum body_policy body;
-    bool cors; /* browsers of the listed origins may ask */
+    /* BODY_STREAM: when the head is there, and for each piece. GO_ON, LATER (the piece is offered
+     * again) or a status that refuses the request. */
+    int (*begin)(struct request *r);
+    int (*feed)(struct request *r, struct str bytes);
 };
 
-extern const struct route routes[];
-extern const uint32_t route_count;
+struct path {
+    const char *pattern; /* "/items/{id}": one variable, to the end of the path */
+    struct route routes[METHOD_ROUTED];
+};
 
-/* The route of a decoded path; a GET route also serves HEAD. NULL: none; then *allowed has a bit
- * for every method the path knows (0: unknown path). *id: what {id} stands for. */
-const struct route *route_find(enum http_method method, struct str path, struct str *id,
-                               unsigned *allowed);
+struct match {
+    const struct path *path;   /* NULL: 404 */
+    const struct route *route; /* NULL: 405 (or OPTIONS) */
+    struct str argument;       /* the variable's value */
+    uint32_t label;            /* index into router_labels */
+};
+
+enum method method_parse(struct str name);
+void router_find(enum method method, struct str path, struct match *out);
+/* "GET, HEAD, OPTIONS" of a path. */
+void router_allow(const struct path *path, struct buf *out);
+
+const struct path *router_paths(uint32_t *count);
+/* The patterns, and a last one for what has no path; for metrics. */
+const char *const *router_labels(uint32_t *count);
 
 #endif

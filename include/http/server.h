@@ -1,16 +1,17 @@
-/* The server: N event loops, each a libuv loop with its own libmicrohttpd daemon on the same
- * address.
+/* The HTTP server: settings.loops event loops over one address, until SIGTERM or SIGINT.
  *
- * Runs until SIGTERM or SIGINT, then drains: /readyz turns 503, no new connections, requests in
- * flight are answered with Connection: close, at most settings.drain_timeout; a second signal ends
- * at once. */
+ * The first of these signals drains: /readyz turns 503, no new connections, answers close theirs,
+ * requests in flight have settings.drain_timeout. A second one does not wait for clients any more.
+ * SIGHUP is ignored. Logs event=serve.ready with the address (the real port where 0 was asked
+ * for) and writes it into the lock file. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
 #include "service/shop.h"
 
-/* On the main thread. ERR_INVALID: the address is malformed, or not loopback while no key is
- * configured and `insecure` is off; ERR_CONFLICT: the address is taken. */
+/* Blocks; once in a process. `shop` is open for serving. ERR_INVALID: the
+ * address, or one that is not loopback while no key is configured (settings.insecure allows it);
+ * ERR_IO: the address is in use. */
 int http_serve(struct shop *shop, struct error *err) WARN_UNUSED;
 
 #endif

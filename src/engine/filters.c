@@ -36,19 +36,23 @@ static bool has_attributes(const struct filter *f, const struct catalog_item *it
     return true;
 }
 
+enum drop filter_item(const struct filter *f, const struct catalog_item *item)
+{
+    if (!in_categories(f, item))
+        return DROP_CATEGORY;
+    if (!in_price_range(f, item))
+        return DROP_PRICE;
+    if (f->in_stock && !catalog_in_stock(item))
+        return DROP_IN_STOCK;
+    return has_attributes(f, item) ? DROP_COUNT : DROP_ATTRIBUTES;
+}
+
 enum drop filter_drop(const struct request *r, uint32_t item)
 {
-    const struct filter *f = &r->q->filter;
     if (r->s->excluded[item] == r->s->stamp)
         return DROP_EXCLUDED;
     const struct catalog_item *known = catalog_at(r->c, r->m->slot[item]);
     if (!known || !known->available)
         return DROP_UNAVAILABLE;
-    if (!in_categories(f, known))
-        return DROP_CATEGORY;
-    if (!in_price_range(f, known))
-        return DROP_PRICE;
-    if (f->in_stock && !catalog_in_stock(known))
-        return DROP_IN_STOCK;
-    return has_attributes(f, known) ? DROP_COUNT : DROP_ATTRIBUTES;
+    return filter_item(&r->q->filter, known);
 }

@@ -1,261 +1,243 @@
-/* /items: the catalogue. Reads come from memory; changes go the way of every record, through the
- * reader's checks and the writer thread, and act on the very next answer. */
-#include "http_internal.h"
+/* The catalogue. Reads come from memory under the read lock; writes are records like any other:
+ * the body is handed to the ingest reader with its id put in, so that there is one judge of what an
+ * item may be, and the answer comes after the commit, when the live catalogue has the change. */
+#include "http/handlers.h"
 
-#include "base/mem.h"
+#include "http/cursor.h"
+#include "http/encode.h"
+#include "http/loop.h"
+#include "http/question.h"
+#include "http/respond.h"
 
-#include <stdlib.h>
+#include <jansson.h>
 #include <string.h>
 
-static void write_item(const struct catalog_item *item, struct buf *out)
-{
-    char when[25];
-    time_ms_format(item->updated_ms, when);
-    buf_text(out, "{\"item_id\":");
-    buf_json_str(out, item->item_id);
-    buf_text(out, ",\"title\":");
-    if (item->title.len)
-        buf_json_str(out, item->title);
-    else
-        buf_text(out, "null");
-    buf_text(out, ",\"category\":");
-    buf_str(out, item->category.len ? item->category : STR("null"));
-    buf_text(out, ",\"price\":");
-    if (item->price_minor == PRICE_NONE)
-        buf_text(out, "null");
-    else
-        buf_printf(out, "%lld.%02lld", (long long)(item->price_minor / 100),
-                   (long long)(item->price_minor % 100));
-    buf_text(out, ",\"stock\":");
-    if (item->stock == STOCK_NONE)
-        buf_text(out, "null");
-    else
-        buf_i64(out, item->stock);
-    buf_text(out, ",\"attributes\":");
-    buf_str(out, item->attributes.len ? item->attributes : STR("null"));
-    buf_printf(out, ",\"available\":%s,\"updated\":\"%s\"}", item->available ? "true" : "false",
-               when);
-}
+/* Items looked at for one page, so that a filter few items pass does not hold the loop. */
+#define SCAN_MAX 20000u
 
-/* Replies with the item as it is now; 404 when there is none. */
-static void reply_item(struct request *r, int status)
-{
-    struct shop *shop = r->loop->shop;
-    struct buf out;
-    buf_init(&out, 0);
-    pthread_rwlock_rdlock(&shop->catalog_lock);
-    uint32_t slot = catalog_find(&shop->catalog, r->id);
-    const struct catalog_item *item =
-        slot == CATALOG_NONE ? NULL : catalog_at(&shop->catalog, slot);
-    if (item)
-        write_item(item, &out);
-    pthread_rwlock_unlock(&shop->catalog_lock);
-    if (!item)
-        reply_problem(r, 404, "no such item");
-    else if (status == 200)
-        reply_tagged(r, &out, 0, out.len);
-    else
-        reply_json(r, status, &out);
-}
-
-void handle_item(struct request *r)
-{
-    if (params_read(r, NULL, 0))
-        reply_item(r, 200);
-}
-
-void handle_items(struct request *r)
-{
-    struct param p[] = {{.name = "limit"}, {.name = "cursor"}, {.name = "category"}};
-    struct shop *shop = r->loop->shop;
-    uint32_t limit = 50, found = 0;
-    uint64_t slot = 0;
-    if (!params_read(r, p, 3) || !param_u32(r, &p[0], 1, 500, &limit))
-        return;
-    uint64_t hash = hash_bytes(3, p[2].value.ptr ? p[2].value.ptr : "", p[2].value.len);
-    if (p[1].value.ptr && !cursor_parse(p[1].value, 0, hash, &slot)) {
-        reply_invalid(r, "cursor", "cursor: of another question; start again without it");
-        return;
-    }
-    struct buf out;
-    buf_init(&out, 0);
-    buf_text(&out, "{\"items\":[");
-    pthread_rwlock_rdlock(&shop->catalog_lock);
-    for (; slot < shop->catalog.count && found < limit; slot++) {
-        const struct catalog_item *item = catalog_at(&shop->catalog, (uint32_t)slot);
-        if (!item || (p[2].value.ptr && !catalog_in_category(item, p[2].value)))
-            continue;
-        if (found++)
-            buf_char(&out, ',');
-        write_item(item, &out);
-    }
-    bool more = slot < shop->catalog.count;
-    pthread_rwlock_unlock(&shop->catalog_lock);
-    buf_text(&out, "],\"next\":");
-    if (more) {
-        buf_char(&out, '"');
-        cursor_write(&out, 0, hash, slot);
-        buf_text(&out, "\"}");
-    } else {
-        buf_text(&out, "null}");
-    }
-    reply_tagged(r, &out, 0, out.len);
-}
-
-/* ---- changes ---- */
-
-struct change {
-    struct ingest_op *ingest;
-    struct item_delete_op remove;
-    struct request *request;
-    bool known; /* before the change */
+struct items_input {
+    struct filter_input filter;
+    struct str cursor;
+    uint32_t limit;
 };
 
-static void change_release(void *state)
+/* Appends one page from slot `from` on; returns the slot of the next page, 0: no more. */
+static uint32_t write_page(const struct catalog *c, const struct filter *filter, uint32_t from,
+                           uint32_t limit, struct buf *out)
 {
-    struct change *change = state;
-    ingest_op_free(change->ingest);
-    free(change);
-}
-
-static void ingest_done(struct op *op)
-{
-    struct change *change = ((struct ingest_op *)(void *)op)->context;
-    request_wake(change->request);
-}
-
-static void remove_done(struct op *op)
-{
-    struct change *change = (struct change *)(void *)((char *)op - offsetof(struct change, remove));
-    request_wake(change->request);
-}
-
-static struct change *change_new(struct request *r)
-{
-    struct change *change = mem_zarray(1, sizeof *change);
-    if (!change) {
-        reply_problem(r, 503, "out of memory");
-        return NULL;
+    uint32_t written = 0, slot = from;
+    for (; slot < c->count && slot - from < SCAN_MAX && written < limit; slot++) {
+        const struct catalog_item *item = catalog_at(c, slot);
+        if (!item || filter_item(filter, item) != DROP_COUNT)
+            continue;
+        if (written++)
+            buf_char(out, ',');
+        encode_item(item, out);
     }
-    pthread_rwlock_rdlock(&r->loop->shop->catalog_lock);
-    uint32_t slot = catalog_find(&r->loop->shop->catalog, r->id);
-    change->known = slot != CATALOG_NONE && catalog_at(&r->loop->shop->catalog, slot);
-    pthread_rwlock_unlock(&r->loop->shop->catalog_lock);
-    change->request = r;
-    r->state = change;
-    r->release = change_release;
-    return change;
+    return slot < c->count ? slot : 0;
 }
 
-static void finish_change(struct request *r)
+static int answer_list(struct request *r, const struct items_input *in)
 {
-    struct change *change = r->state;
-    const struct op *op = &change->ingest->op;
-    if (op->result)
-        reply_error(r, &op->err);
-    else
-        reply_item(r, change->known ? 200 : 201);
-}
-
-/* The body as a record of this item: the id of the path, kind item. */
-static char *record_text(struct request *r)
-{
-    json_t *body = body_object(r);
-    if (!body)
-        return NULL;
-    json_t *given = json_object_get(body, "item_id");
-    if (given &&
-        (!json_is_string(given) ||
-         !str_eq(r->id, (struct str){json_string_value(given), json_string_length(given)}))) {
-        json_decref(body);
-        reply_invalid(r, "/item_id", "item_id: differs from the path");
-        return NULL;
-    }
-    char *text = NULL;
-    json_t *id = json_stringn(r->id.ptr, r->id.len);
-    if (id && json_object_set_new(body, "item_id", id) == 0 &&
-        json_object_set_new(body, "kind", json_string("item")) == 0)
-        text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    json_decref(body);
-    if (!text)
-        reply_invalid(r, "", "the id is not valid UTF-8");
-    return text;
-}
-
-static bool feed_record(struct request *r, struct ingest_op *op, const char *text)
-{
-    struct import_request how = {.format = FORMAT_NDJSON, .coding = CODING_IDENTITY};
+    struct filter filter;
     struct error err = ERROR_INIT;
-    char pointer[64];
-    int rc = ingest_op_open(op, r->loop->shop, &how, &err);
-    if (rc == 0)
-        rc = ingest_op_feed(op, str_of(text), &err);
-    if (rc == 0)
-        rc = ingest_op_finish(op, &err);
-    if (rc) {
-        reply_error(r, &err);
-        return false;
-    }
-    if (op->report.problem_total == 0)
-        return true;
-    const struct ingest_problem *problem = &op->report.problems[0];
-    snprintf(pointer, sizeof pointer, "/%.*s",
-             (int)(problem->field.len < 60 ? problem->field.len : 60),
-             problem->field.ptr ? problem->field.ptr : "");
-    reply_invalid(r, pointer, "%.*s: %.*s", STR_ARG(problem->field), STR_ARG(problem->reason));
-    return false;
-}
-
-static void change_item(struct request *r, bool replace)
-{
-    struct error err = ERROR_INIT;
-    if (!params_read(r, NULL, 0))
-        return;
-    struct change *change = change_new(r);
-    if (!change)
-        return;
-    if (!replace && !change->known) {
-        reply_problem(r, 404, "no such item; PUT makes one");
-        return;
-    }
-    char *text = record_text(r);
-    if (!text)
-        return;
-    change->ingest = ingest_op_new(ingest_done, &err);
-    if (!change->ingest) {
-        reply_error(r, &err);
-    } else if (feed_record(r, change->ingest, text)) {
-        change->ingest->context = change;
-        change->ingest->replace_items = replace;
-        request_write(r, &change->ingest->op, finish_change);
-    }
-    free(text);
-}
-
-void handle_item_put(struct request *r)
-{
-    change_item(r, true);
-}
-
-void handle_item_patch(struct request *r)
-{
-    change_item(r, false);
-}
-
-static void finish_delete(struct request *r)
-{
-    struct change *change = r->state;
-    if (change->remove.op.result)
-        reply_error(r, &change->remove.op.err);
+    struct shop *shop = r->loop->shop;
+    struct cursor_word word = {.question = cursor_question(&r->params), .position = 1};
+    if (in->cursor.len && cursor_read(in->cursor, &word, &err) != 0)
+        return respond_parameter(r, 400, "cursor", &err);
+    if (!filter_input_make(&in->filter, &r->arena, &filter))
+        return respond_problem(r, 503, "out of memory");
+    uint32_t from = word.position < UINT32_MAX ? (uint32_t)word.position : UINT32_MAX;
+    buf_text(&r->out, "{\"items\":[");
+    pthread_rwlock_rdlock(&shop->catalog_lock);
+    word.position = write_page(&shop->catalog, &filter, from, in->limit, &r->out);
+    pthread_rwlock_unlock(&shop->catalog_lock);
+    buf_text(&r->out, "],\"next\":");
+    if (word.position)
+        cursor_write(&word, &r->out);
     else
-        reply_empty(r, 204);
+        buf_text(&r->out, "null");
+    buf_char(&r->out, '}');
+    return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
 }
 
-void handle_item_delete(struct request *r)
+int handle_items(struct request *r)
 {
-    struct change *change = params_read(r, NULL, 0) ? change_new(r) : NULL;
-    if (!change)
-        return;
-    item_delete_prepare(&change->remove, r->id, remove_done);
-    request_write(r, &change->remove.op, finish_delete);
+    static const struct field params[] = {FILTER_PARAMS(offsetof(struct items_input, filter)),
+                                          {.name = "limit",
+                                           .kind = FIELD_COUNT,
+                                           .offset = offsetof(struct items_input, limit),
+                                           .min = 1,
+                                           .max = LIMIT_ANSWER_ITEMS},
+                                          {.name = "cursor",
+                                           .kind = FIELD_TEXT,
+                                           .offset = offsetof(struct items_input, cursor),
+                                           .max = 64},
+                                          {.name = NULL}};
+    struct items_input in = {.limit = 50};
+    filter_input_init(&in.filter);
+    int status = request_params(r, params, &in);
+    return status ? status : answer_list(r, &in);
+}
+
+/* Appends the item of the path; false: there is none. */
+static bool write_item(struct request *r)
+{
+    struct shop *shop = r->loop->shop;
+    pthread_rwlock_rdlock(&shop->catalog_lock);
+    const struct catalog *c = &shop->catalog;
+    uint32_t slot = catalog_find(c, r->match.argument);
+    const struct catalog_item *item = slot == CATALOG_NONE ? NULL : catalog_at(c, slot);
+    if (item)
+        encode_item(item, &r->out);
+    pthread_rwlock_unlock(&shop->catalog_lock);
+    return item != NULL;
+}
+
+int handle_item(struct request *r)
+{
+    int status = request_no_params(r);
+    if (!status)
+        status = request_external_id(r);
+    if (status)
+        return status;
+    if (!write_item(r))
+        return respond_problem(r, 404, "no such item");
+    return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
+}
+
+/* What the reader found wrong, as pointers into the body. */
+static int refuse(struct request *r)
+{
+    const struct ingest_report *report = &r->ingest->report;
+    for (uint32_t i = 0; i < report->problem_count; i++) {
+        const struct ingest_problem *p = &report->problems[i];
+        struct place place = {.name = p->field};
+        problems_add(&r->problems, p->field.len ? &place : NULL, "%.*s", STR_ARG(p->reason));
+    }
+    return respond_problems(r);
+}
+
+static int item_written(struct request *r)
+{
+    struct ingest_op *op = r->ingest;
+    if (op->op.result != 0)
+        return respond_error(r, &op->op.err);
+    if (!write_item(r))
+        return respond_problem(r, 404, "the item was deleted meanwhile");
+    return op->counts.items.accepted ? 201 : 200;
+}
+
+static void item_done(struct op *op)
+{
+    loop_post(((struct ingest_op *)op)->context);
+}
+
+/* The body must be an object without duplicate keys that does not name another item. Writes it with
+ * the id put in. 0, or a status. */
+static int make_record(struct request *r, struct buf *record)
+{
+    struct str body = {r->body.ptr, r->body.len};
+    json_error_t why;
+    json_t *root = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, &why);
+    if (!root)
+        return respond_problem(r, 400, "body: line %d, column %d: %s", why.line, why.column,
+                               why.text);
+    const json_t *id = json_object_get(root, "item_id");
+    bool object = json_is_object(root), kind = json_object_get(root, "kind") != NULL;
+    bool named = id != NULL, empty = json_object_size(root) == 0;
+    struct str text = {json_string_value(id), json_string_length(id)};
+    bool other = named && !(json_is_string(id) && str_eq(text, r->match.argument));
+    json_decref(root);
+    struct place place = {.name = kind ? STR("kind") : STR("item_id")};
+    if (!object)
+        return respond_problem(r, 400, "body: expected an object");
+    if (kind || other) {
+        problems_add(&r->problems, &place, kind ? "unknown field" : "differs from the path's");
+        return respond_problems(r);
+    }
+    const char *brace = memchr(body.ptr, '{', body.len);
+    buf_text(record, "{\"kind\":\"item\"");
+    if (!named) {
+        buf_text(record, ",\"item_id\":");
+        buf_json_str(record, r->match.argument);
+    }
+    buf_text(record, empty ? "" : ",");
+    buf_add(record, brace + 1, body.len - (size_t)(brace + 1 - body.ptr));
+    return 0;
+}
+
+static int submit(struct request *r, struct str record)
+{
+    static const struct import_request how = {.format = FORMAT_JSON, .coding = CODING_IDENTITY};
+    struct error err = ERROR_INIT;
+    r->ingest = ingest_op_new(item_done, &err);
+    if (!r->ingest || ingest_op_open(r->ingest, r->loop->shop, &how, &err) != 0 ||
+        ingest_op_feed(r->ingest, record, &err) != 0 || ingest_op_finish(r->ingest, &err) != 0)
+        return respond_error(r, &err);
+    if (r->ingest->report.problem_total || ingest_op_records(r->ingest) == 0)
+        return refuse(r);
+    r->ingest->context = r;
+    r->ingest->replace_items = r->method == METHOD_PUT;
+    return request_write_op(r, &r->ingest->op, item_written);
+}
+
+static int check_write(struct request *r)
+{
+    struct str type = r->head.value[HEAD_CONTENT_TYPE];
+    struct str media = str_trim(str_cut(&type, ';'));
+    int status = request_no_params(r);
+    if (!status)
+        status = request_external_id(r);
+    if (status)
+        return status;
+    if (media.ptr && !str_eq_nocase(media, STR("application/json")) &&
+        !(r->method == METHOD_PATCH && str_eq_nocase(media, STR("application/merge-patch+json"))))
+        return respond_problem(r, 415, "send the body as Content-Type: application/json");
+    return 0;
+}
+
+int handle_item_put(struct request *r)
+{
+    struct buf record;
+    int status = check_write(r);
+    if (status)
+        return status;
+    buf_init(&record, 0);
+    status = make_record(r, &record);
+    if (!status)
+        status = record.failed ? respond_problem(r, 503, "out of memory")
+                               : submit(r, (struct str){record.ptr, record.len});
+    buf_deinit(&record);
+    return status;
+}
+
+int handle_item_patch(struct request *r)
+{
+    struct shop *shop = r->loop->shop;
+    int status = check_write(r);
+    if (status)
+        return status;
+    pthread_rwlock_rdlock(&shop->catalog_lock);
+    uint32_t slot = catalog_find(&shop->catalog, r->match.argument);
+    bool known = slot != CATALOG_NONE && catalog_at(&shop->catalog, slot);
+    pthread_rwlock_unlock(&shop->catalog_lock);
+    return known ? handle_item_put(r) : respond_problem(r, 404, "no such item");
+}
+
+static int delete_done(struct request *r)
+{
+    const struct op *op = &r->work.op;
+    return op->result != 0 ? respond_error(r, &op->err) : 204;
+}
+
+int handle_item_delete(struct request *r)
+{
+    int status = request_no_params(r);
+    if (!status)
+        status = request_external_id(r);
+    if (status)
+        return status;
+    item_delete_prepare(&r->work.item_delete, r->match.argument, request_done);
+    return request_write(r, delete_done);
 }

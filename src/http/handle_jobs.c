@@ -1,262 +1,114 @@
-/* /jobs, /train, /models, /users: questions and changes that other threads answer. Each embeds its
- * op in a small state of the request; `done` wakes the loop. */
-#include "http_internal.h"
+/* Jobs are kept by the service; their JSON is its text. A new job is answered with the object that
+ * GET /jobs/{id} gives, read back after its row was committed. */
+#include "http/handlers.h"
 
-#include "base/mem.h"
+#include "http/loop.h"
+#include "http/respond.h"
 
-#include <stdlib.h>
+static int show_json(struct request *r, int status)
+{
+    struct job_show_op *op = &r->work.show;
+    if (op->op.result != 0)
+        status = respond_error(r, &op->op.err);
+    else
+        buf_str(&r->out, (struct str){op->json.ptr, op->json.len});
+    r->out.failed |= op->json.failed;
+    buf_deinit(&op->json);
+    return status;
+}
 
-struct ask {
-    union {
-        struct op op;
-        struct job_show_op show;
-        struct job_submit_op submit;
-        struct job_cancel_op cancel;
-        struct models_op models;
-        struct user_op user;
-    } u;
-    struct request *request;
-    struct buf *json; /* of the op, or NULL */
+static int show_done(struct request *r)
+{
+    return show_json(r, 200);
+}
+
+static int accepted_done(struct request *r)
+{
+    return show_json(r, 202);
+}
+
+struct jobs_input {
+    uint32_t limit;
+    int64_t before;
 };
 
-static void ask_done(struct op *op)
+int handle_jobs(struct request *r)
 {
-    request_wake(((struct ask *)(void *)op)->request);
+    static const struct field params[] = {
+        {.name = "limit",
+         .kind = FIELD_COUNT,
+         .offset = offsetof(struct jobs_input, limit),
+         .min = 1,
+         .max = 200},
+        {.name = "before", .kind = FIELD_KEY, .offset = offsetof(struct jobs_input, before)},
+        {.name = NULL}};
+    struct jobs_input in = {.limit = 50};
+    int status = request_params(r, params, &in);
+    if (status)
+        return status;
+    jobs_show_prepare(&r->work.show, 0, request_done);
+    r->work.show.limit = in.limit;
+    r->work.show.before = in.before;
+    return request_read(r, show_done);
 }
 
-static void ask_release(void *state)
+static int one_job(struct request *r, int64_t *id)
 {
-    struct ask *ask = state;
-    if (ask->json)
-        buf_deinit(ask->json);
-    free(ask);
+    int status = request_no_params(r);
+    return status ? status : request_number(r, id);
 }
 
-static struct ask *ask_new(struct request *r)
-{
-    struct ask *ask = mem_zarray(1, sizeof *ask);
-    if (!ask) {
-        reply_problem(r, 503, "out of memory");
-        return NULL;
-    }
-    ask->request = r;
-    r->state = ask;
-    r->release = ask_release;
-    return ask;
-}
-
-/* A failed op is answered with its error. */
-static bool ask_failed(struct request *r)
-{
-    struct ask *ask = r->state;
-    if (ask->u.op.result == 0)
-        return false;
-    reply_error(r, &ask->u.op.err);
-    return true;
-}
-
-static void finish_json(struct request *r)
-{
-    struct ask *ask = r->state;
-    if (!ask_failed(r))
-        reply_json(r, 200, ask->json);
-}
-
-static bool path_number(struct request *r, int64_t *out)
-{
-    if (str_to_i64(r->id, out) && *out > 0)
-        return true;
-    reply_problem(r, 404, "no such number: %.*s", (int)(r->id.len < 40 ? r->id.len : 40),
-                  r->id.ptr);
-    return false;
-}
-
-/* ---- jobs ---- */
-
-void handle_jobs(struct request *r)
-{
-    struct param p[] = {{.name = "limit"}, {.name = "before"}};
-    uint32_t limit = 20;
-    uint64_t before = 0;
-    if (!params_read(r, p, 2) || !param_u32(r, &p[0], 1, 200, &limit) ||
-        !param_u64(r, &p[1], 1, INT64_MAX, &before))
-        return;
-    struct ask *ask = ask_new(r);
-    if (!ask)
-        return;
-    jobs_show_prepare(&ask->u.show, 0, ask_done);
-    ask->json = &ask->u.show.json;
-    ask->u.show.limit = limit;
-    ask->u.show.before = (int64_t)before;
-    request_read(r, &ask->u.op, finish_json);
-}
-
-void handle_job(struct request *r)
+int handle_job(struct request *r)
 {
     int64_t id;
-    if (!params_read(r, NULL, 0) || !path_number(r, &id))
-        return;
-    struct ask *ask = ask_new(r);
-    if (!ask)
-        return;
-    jobs_show_prepare(&ask->u.show, id, ask_done);
-    ask->json = &ask->u.show.json;
-    request_read(r, &ask->u.op, finish_json);
+    int status = one_job(r, &id);
+    if (status)
+        return status;
+    jobs_show_prepare(&r->work.show, id, request_done);
+    return request_read(r, show_done);
 }
 
-static void finish_cancel(struct request *r)
+int handle_job_made(struct request *r, int64_t id)
 {
-    struct ask *ask = r->state;
-    struct buf out;
-    if (ask_failed(r))
-        return;
-    buf_init(&out, 0);
-    buf_printf(&out, "{\"id\":%lld,\"state\":\"%s\"}", (long long)ask->u.cancel.job_id,
-               ask->u.cancel.was_running ? "cancelling" : "cancelled");
-    reply_json(r, 202, &out);
+    respond_location(r, "/jobs/", id);
+    jobs_show_prepare(&r->work.show, id, request_done);
+    return request_read(r, accepted_done);
 }
 
-void handle_job_cancel(struct request *r)
+/* A running job stops by itself soon: that is accepted, not done. */
+static int cancel_done(struct request *r)
 {
-    int64_t id;
-    if (!params_read(r, NULL, 0) || !path_number(r, &id))
-        return;
-    struct ask *ask = ask_new(r);
-    if (!ask)
-        return;
-    jobs_cancel_prepare(&ask->u.cancel, id, ask_done);
-    request_write(r, &ask->u.op, finish_cancel);
+    const struct job_cancel_op *op = &r->work.cancel;
+    if (op->op.result != 0)
+        return respond_error(r, &op->op.err);
+    if (op->was_running)
+        return handle_job_made(r, op->job_id);
+    return 204;
 }
 
-static void finish_train(struct request *r)
-{
-    struct ask *ask = r->state;
-    struct buf out, location;
-    if (ask_failed(r))
-        return;
-    buf_init(&out, 0);
-    buf_init(&location, 0);
-    buf_printf(&out, "{\"job\":%lld,\"already_queued\":%s}", (long long)ask->u.submit.job_id,
-               ask->u.submit.already ? "true" : "false");
-    buf_printf(&location, "/jobs/%lld", (long long)ask->u.submit.job_id);
-    reply_json(r, 202, &out);
-    if (buf_cstr(&location))
-        reply_header(r, "Location", location.ptr);
-    buf_deinit(&location);
-}
-
-void handle_train(struct request *r)
-{
-    struct ask *ask = params_read(r, NULL, 0) ? ask_new(r) : NULL;
-    if (!ask)
-        return;
-    jobs_train_prepare(&ask->u.submit, ask_done);
-    request_write(r, &ask->u.op, finish_train);
-}
-
-/* ---- models ---- */
-
-static void show_models(struct request *r, int64_t id)
-{
-    struct ask *ask = ask_new(r);
-    if (!ask)
-        return;
-    models_show_prepare(&ask->u.models, id, ask_done);
-    ask->json = &ask->u.models.json;
-    request_read(r, &ask->u.op, finish_json);
-}
-
-void handle_models(struct request *r)
-{
-    if (params_read(r, NULL, 0))
-        show_models(r, 0);
-}
-
-void handle_model(struct request *r)
+int handle_job_cancel(struct request *r)
 {
     int64_t id;
-    if (params_read(r, NULL, 0) && path_number(r, &id))
-        show_models(r, id);
+    int status = one_job(r, &id);
+    if (status)
+        return status;
+    jobs_cancel_prepare(&r->work.cancel, id, request_done);
+    return request_write(r, cancel_done);
 }
 
-static bool body_model_id(struct request *r, int64_t *id)
+static int train_done(struct request *r)
 {
-    struct field f = {.name = "id"};
-    json_t *body = body_object(r);
-    if (!body)
-        return false;
-    bool good = body_fields(r, body, "", &f, 1);
-    *id = good && json_is_integer(f.value) ? json_integer_value(f.value) : 0;
-    json_decref(body);
-    if (good && *id < 1)
-        reply_invalid(r, "/id", "id: expected the number of a model");
-    return good && *id >= 1;
+    const struct job_submit_op *op = &r->work.submit;
+    return op->op.result != 0 ? respond_error(r, &op->op.err) : handle_job_made(r, op->job_id);
 }
 
-void handle_model_activate(struct request *r)
+int handle_train(struct request *r)
 {
-    int64_t id;
-    if (!params_read(r, NULL, 0) || !body_model_id(r, &id))
-        return;
-    struct ask *ask = ask_new(r);
-    if (!ask)
-        return;
-    models_activate_prepare(&ask->u.models, id, ask_done);
-    ask->json = &ask->u.models.json;
-    request_read(r, &ask->u.op, finish_json);
-}
-
-/* ---- users ---- */
-
-static void write_user(struct request *r, bool erased)
-{
-    struct ask *ask = r->state;
-    const struct user_op *u = &ask->u.user;
-    char first[25], last[25];
-    struct buf out;
-    if (ask_failed(r))
-        return;
-    time_ms_format(u->first_ms, first);
-    time_ms_format(u->last_ms, last);
-    buf_init(&out, 0);
-    buf_text(&out, "{\"user_id\":");
-    buf_json_str(&out, r->id);
-    buf_printf(&out, ",\"orders\":%llu,\"events\":%llu", (unsigned long long)u->orders,
-               (unsigned long long)u->events);
-    if (erased)
-        buf_printf(&out, ",\"erased\":true,\"orders_kept_without_user\":%s}",
-                   u->orders_deleted ? "false" : "true");
-    else if (u->orders + u->events > 0)
-        buf_printf(&out, ",\"first\":\"%s\",\"last\":\"%s\"}", first, last);
-    else
-        buf_text(&out, ",\"first\":null,\"last\":null}");
-    reply_json(r, 200, &out);
-}
-
-static void finish_user(struct request *r)
-{
-    write_user(r, false);
-}
-
-static void finish_erase(struct request *r)
-{
-    write_user(r, true);
-}
-
-void handle_user(struct request *r)
-{
-    struct ask *ask = params_read(r, NULL, 0) ? ask_new(r) : NULL;
-    if (!ask)
-        return;
-    user_show_prepare(&ask->u.user, r->id, ask_done);
-    request_read(r, &ask->u.op, finish_user);
-}
-
-void handle_user_erase(struct request *r)
-{
-    struct ask *ask = params_read(r, NULL, 0) ? ask_new(r) : NULL;
-    if (!ask)
-        return;
-    user_erase_prepare(&ask->u.user, r->id, ask_done);
-    request_write(r, &ask->u.op, finish_erase);
+    int status = request_no_params(r);
+    if (status)
+        return status;
+    if (r->body_bytes)
+        return respond_problem(r, 400, "training takes no body");
+    jobs_train_prepare(&r->work.submit, request_done);
+    return request_write(r, train_done);
 }

@@ -1,44 +1,99 @@
-/* GET and POST /recommend: one question, one answer. */
-#include "http_internal.h"
+/* GET and POST /recommend: one question, two ways to write it. The catalogue stays locked from the
+ * answer to the end of its text, which borrows titles. */
+#include "http/handlers.h"
 
-static void answer(struct request *r, const struct query *q)
+#include "base/clock.h"
+#include "http/encode.h"
+#include "http/loop.h"
+#include "http/question.h"
+#include "http/respond.h"
+
+#include <string.h>
+
+/* Grown once for a usual answer. */
+#define SUGGESTION_BYTES 320
+#define ANSWER_BYTES     512
+
+static bool make_query(struct request *r, const struct question *in, struct query *out)
 {
-    struct loop *loop = r->loop;
-    struct model *m = live_get(loop->live);
+    *out = (struct query){.surface = (enum surface)in->surface,
+                          .items = in->items.at,
+                          .item_count = in->items.count,
+                          .exclude = in->exclude.at,
+                          .exclude_count = in->exclude.count,
+                          .limit = in->limit,
+                          .explain = in->explain,
+                          .now_ms = clock_wall_ms()};
+    return filter_input_make(&in->filter, &r->arena, &out->filter);
+}
+
+static void write_head(struct request *r, const struct model *m, const struct answer *a)
+{
+    struct buf *out = &r->out;
+    const char *fallback = fallback_name(a->fallback);
+    buf_reserve(out, ANSWER_BYTES + (size_t)a->count * SUGGESTION_BYTES);
+    buf_text(out, "{\"request_id\":\"");
+    buf_text(out, r->id);
+    buf_text(out, "\",\"model\":");
+    buf_i64(out, m->id);
+    buf_text(out, ",\"surface\":\"");
+    buf_text(out, surface_name(a->surface));
+    buf_text(out, fallback ? "\",\"fallback\":\"" : "\",\"fallback\":");
+    buf_text(out, fallback ? fallback : "null");
+    buf_text(out, fallback ? "\"," : ",");
+}
+
+/* {"request_id":"…", is the client's, the rest up to the model's age is what a tag stands for. */
+static int finish(struct request *r, const struct model *m, int64_t now_ms)
+{
+    size_t from = sizeof "{\"request_id\":\"\"," - 1 + strlen(r->id);
+    size_t to = r->out.len;
+    int64_t age_ms = now_ms - m->created_ms;
+    buf_text(&r->out, ",\"model_age_s\":");
+    buf_i64(&r->out, age_ms > 0 ? age_ms / 1000 : 0);
+    buf_text(&r->out, "}}");
+    if (r->method == METHOD_POST || r->out.failed)
+        return 200;
+    return respond_tagged(r, (struct str){r->out.ptr + from, to - from}, true);
+}
+
+static int answer(struct request *r, const struct question *in)
+{
+    struct query q;
     struct answer a;
     struct error err = ERROR_INIT;
-    struct buf out;
-    size_t from = 0, to = 0;
-    if (!m) {
-        reply_problem(r, 503, "no model yet: post orders to /ingest, then POST /train");
-        return;
-    }
-    buf_init(&out, 0);
-    buf_reserve(&out, 4096);
+    struct loop *loop = r->loop;
+    struct model *m = live_get(loop->live);
+    if (!m)
+        return respond_problem(r, 503,
+                               "there is no model yet: post orders to /ingest, then POST /train");
+    if (!make_query(r, in, &q))
+        return respond_problem(r, 503, "out of memory");
     pthread_rwlock_rdlock(&loop->shop->catalog_lock);
-    int rc = recommend(m, &loop->shop->catalog, q, loop->scratch, &a, &err);
-    if (rc == 0)
-        answer_write(r, m, q, &a, &out, &from, &to);
-    pthread_rwlock_unlock(&loop->shop->catalog_lock);
-    if (rc) {
-        buf_deinit(&out);
-        reply_error(r, &err);
-        return;
+    int rc = recommend(m, &loop->shop->catalog, &q, loop->scratch, &a, &err);
+    if (rc == 0) {
+        write_head(r, m, &a);
+        encode_answer(m, &loop->shop->catalog, &q, &a, &r->out);
     }
+    pthread_rwlock_unlock(&loop->shop->catalog_lock);
+    if (rc != 0)
+        return respond_error(r, &err);
     metrics_recommendation(loop->metrics, a.surface, a.fallback, a.count);
-    reply_tagged(r, &out, from, to);
+    return finish(r, m, q.now_ms);
 }
 
-void handle_recommend_get(struct request *r)
+int handle_recommend_get(struct request *r)
 {
-    struct query q;
-    if (question_from_params(r, &q))
-        answer(r, &q);
+    struct question q;
+    question_init(&q);
+    int status = request_params(r, question_params, &q);
+    return status ? status : answer(r, &q);
 }
 
-void handle_recommend_post(struct request *r)
+int handle_recommend_post(struct request *r)
 {
-    struct query q;
-    if (question_from_body(r, &q))
-        answer(r, &q);
+    struct question q;
+    question_init(&q);
+    int status = request_json(r, question_json, &q);
+    return status ? status : answer(r, &q);
 }

@@ -1,148 +1,121 @@
-/* GET /rules: browse the rule index. */
-#include "http_internal.h"
+/* GET /rules: a page of the rule index. */
+#include "http/handlers.h"
 
 #include "engine/browse.h"
+#include "http/cursor.h"
+#include "http/encode.h"
+#include "http/loop.h"
+#include "http/respond.h"
 
 #include <stdlib.h>
 
-enum {
-    ANTECEDENT,
-    CONSEQUENT,
-    CONTAINS,
-    MIN_SUPPORT,
-    MIN_CONFIDENCE,
-    MIN_LIFT,
-    SORT,
-    LIMIT,
-    CURSOR,
-    PARAM_COUNT
+#define RULES_LIMIT_MAX 1000
+
+struct rules_input {
+    struct str_list antecedent, contains;
+    struct str consequent, cursor;
+    double min_support, min_confidence, min_lift;
+    int sort; /* 2 * enum rule_sort + ascending */
+    uint32_t limit;
 };
 
-static bool take_sort(struct request *r, const struct param *p, struct rule_query *q)
+/* "-lift" is the largest first, "lift" the smallest. */
+static int parse_sort(struct str text)
 {
-    struct str name = p->value;
-    q->sort = SORT_LIFT;
-    if (!name.ptr)
-        return true;
-    q->ascending = !(name.len > 0 && name.ptr[0] == '-');
-    if (!q->ascending)
-        name = (struct str){name.ptr + 1, name.len - 1};
-    int key = rule_sort_parse(name);
-    if (key < 0) {
-        reply_invalid(
-            r, "sort",
-            "sort: expected lift, confidence, support, count, leverage or conviction, with - for "
-            "descending");
-        return false;
-    }
-    q->sort = (enum rule_sort)key;
-    return true;
+    bool descending = str_starts(text, STR("-"));
+    struct str name = {text.ptr + descending, text.len - descending};
+    int sort = rule_sort_parse(name);
+    return sort < 0 ? -1 : 2 * sort + !descending;
 }
 
-/* Everything but the cursor and the limit belongs to the question a cursor is bound to. */
-static uint64_t question_hash(const struct param *p)
-{
-    uint64_t hash = 7;
-    for (int i = 0; i < LIMIT; i++) {
-        hash = hash_bytes(hash + (p[i].value.ptr != NULL), p[i].value.ptr ? p[i].value.ptr : "",
-                          p[i].value.len);
-    }
-    return hash;
-}
+/* clang-format off: a table reads best as one */
+#define AT(member) offsetof(struct rules_input, member)
+static const struct field rules_params[] = {
+    {.name = "antecedent", .kind = FIELD_IDS, .offset = AT(antecedent), .max = LIMIT_QUERY_ITEMS},
+    {.name = "consequent", .kind = FIELD_ID, .offset = AT(consequent)},
+    {.name = "contains", .kind = FIELD_IDS, .offset = AT(contains), .max = LIMIT_QUERY_ITEMS},
+    {.name = "min_support", .kind = FIELD_NUMBER, .offset = AT(min_support), .min = 0, .max = 1},
+    {.name = "min_confidence",
+     .kind = FIELD_NUMBER,
+     .offset = AT(min_confidence),
+     .min = 0,
+     .max = 1},
+    {.name = "min_lift", .kind = FIELD_NUMBER, .offset = AT(min_lift), .min = 0, .max = 1e9},
+    {.name = "sort",
+     .kind = FIELD_CHOICE,
+     .offset = AT(sort),
+     .choice = parse_sort,
+     .note = "-lift, -confidence, -support, -count, -leverage, -conviction, or without the minus "
+             "for the smallest first"},
+    {.name = "limit", .kind = FIELD_COUNT, .offset = AT(limit), .min = 1, .max = RULES_LIMIT_MAX},
+    {.name = "cursor", .kind = FIELD_TEXT, .offset = AT(cursor), .max = 64},
+    {.name = NULL},
+};
+/* clang-format on */
 
-static bool read_query(struct request *r, struct param *p, const struct model *m,
-                       struct rule_query *q)
+static void write_page(struct request *r, const struct model *m, const struct rule_page *page,
+                       struct cursor_word *word)
 {
-    uint64_t after = 0;
-    q->limit = 50;
-    if (!params_read(r, p, PARAM_COUNT) ||
-        !param_ids(r, &p[ANTECEDENT], LIMIT_QUERY_ITEMS, &q->antecedent, &q->antecedent_count) ||
-        !param_ids(r, &p[CONTAINS], 16, &q->contains, &q->contains_count) ||
-        !param_real(r, &p[MIN_SUPPORT], 0, 1, &q->min_support) ||
-        !param_real(r, &p[MIN_CONFIDENCE], 0, 1, &q->min_confidence) ||
-        !param_real(r, &p[MIN_LIFT], 0, 1e12, &q->min_lift) || !take_sort(r, &p[SORT], q) ||
-        !param_u32(r, &p[LIMIT], 1, 1000, &q->limit))
-        return false;
-    q->consequent = p[CONSEQUENT].value;
-    if (p[CURSOR].value.ptr &&
-        (!cursor_parse(p[CURSOR].value, (uint64_t)m->id, question_hash(p), &after) ||
-         after > UINT32_MAX)) {
-        reply_invalid(r, "cursor",
-                      "cursor: of another model or another question; start again without it");
-        return false;
-    }
-    q->after = (uint32_t)after;
-    return true;
-}
-
-static void write_rule(const struct model *m, uint32_t rule, struct buf *out)
-{
-    const struct rules *rules = &m->rules;
-    struct measures x;
-    rules_measures(rules, rule, 1, &x);
-    buf_text(out, "{\"antecedent\":[");
-    for (uint64_t i = rules->start[rule]; i < rules->start[rule + 1]; i++) {
-        if (i > rules->start[rule])
+    struct buf *out = &r->out;
+    buf_text(out, "{\"model\":");
+    buf_i64(out, m->id);
+    buf_text(out, ",\"baskets\":");
+    buf_u64(out, m->rules.basket_count);
+    buf_text(out, ",\"total\":");
+    buf_u64(out, page->total);
+    buf_text(out, ",\"rules\":[");
+    for (uint32_t i = 0; i < page->count; i++) {
+        if (i)
             buf_char(out, ',');
-        buf_json_str(out, dict_name(&m->items, rules->antecedent[i]));
+        encode_rule(m, page->rules[i], out);
     }
-    buf_text(out, "],\"consequent\":");
-    buf_json_str(out, dict_name(&m->items, rules->consequent[rule]));
-    buf_printf(out, ",\"count\":%u,\"support\":", rules->both[rule]);
-    buf_f64(out, x.support);
-    buf_text(out, ",\"confidence\":");
-    buf_f64(out, x.confidence);
-    buf_text(out, ",\"lift\":");
-    buf_f64(out, x.lift);
-    buf_text(out, ",\"leverage\":");
-    buf_f64(out, x.leverage);
-    buf_text(out, ",\"conviction\":");
-    buf_f64(out, x.conviction);
-    buf_text(out, ",\"fisher_p\":");
-    buf_f64(out, x.fisher_p);
+    buf_text(out, "],\"next\":");
+    word->position = page->next;
+    if (page->next)
+        cursor_write(word, out);
+    else
+        buf_text(out, "null");
     buf_char(out, '}');
 }
 
-static void write_page(struct request *r, const struct model *m, const struct rule_page *page,
-                       uint64_t hash)
+static int answer(struct request *r, const struct model *m, const struct rules_input *in)
 {
-    struct buf out;
-    buf_init(&out, 0);
-    buf_printf(&out, "{\"model\":%lld,\"baskets\":%u,\"total\":%u,\"rules\":[", (long long)m->id,
-               m->rules.basket_count, page->total);
-    for (uint32_t i = 0; i < page->count; i++) {
-        if (i)
-            buf_char(&out, ',');
-        write_rule(m, page->rules[i], &out);
-    }
-    buf_text(&out, "],\"next\":");
-    if (page->next) {
-        buf_char(&out, '"');
-        cursor_write(&out, (uint64_t)m->id, hash, page->next);
-        buf_char(&out, '"');
-    } else {
-        buf_text(&out, "null");
-    }
-    buf_char(&out, '}');
-    reply_tagged(r, &out, 0, out.len);
-}
-
-void handle_rules(struct request *r)
-{
-    struct param p[PARAM_COUNT] = {
-        {.name = "antecedent"},  {.name = "consequent"},     {.name = "contains"},
-        {.name = "min_support"}, {.name = "min_confidence"}, {.name = "min_lift"},
-        {.name = "sort"},        {.name = "limit"},          {.name = "cursor"}};
-    struct rule_query q = {0};
     struct rule_page page;
     struct error err = ERROR_INIT;
+    struct cursor_word word = {.version = (uint64_t)m->id, .question = cursor_question(&r->params)};
+    if (in->cursor.len) {
+        int rc = cursor_read(in->cursor, &word, &err);
+        if (rc != 0)
+            return respond_parameter(r, rc == ERR_NOT_FOUND ? 410 : 400, "cursor", &err);
+    }
+    struct rule_query q = {.antecedent = in->antecedent.at,
+                           .antecedent_count = in->antecedent.count,
+                           .consequent = in->consequent,
+                           .contains = in->contains.at,
+                           .contains_count = in->contains.count,
+                           .min_support = in->min_support,
+                           .min_confidence = in->min_confidence,
+                           .min_lift = in->min_lift,
+                           .sort = (enum rule_sort)(in->sort / 2),
+                           .ascending = in->sort % 2,
+                           .limit = in->limit,
+                           .after = (uint32_t)word.position};
+    if (browse_rules(m, &q, &page, &err) != 0)
+        return respond_error(r, &err);
+    write_page(r, m, &page, &word);
+    free(page.rules);
+    return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
+}
+
+int handle_rules(struct request *r)
+{
+    struct rules_input in = {.sort = 2 * SORT_LIFT, .limit = 50};
+    int status = request_params(r, rules_params, &in);
+    if (status)
+        return status;
     struct model *m = live_get(r->loop->live);
     if (!m)
-        reply_problem(r, 503, "no model yet: post orders to /ingest, then POST /train");
-    else if (read_query(r, p, m, &q) && browse_rules(m, &q, &page, &err) == 0) {
-        write_page(r, m, &page, question_hash(p));
-        free(page.rules);
-    } else if (!r->response) {
-        reply_error(r, &err);
-    }
+        return respond_problem(r, 503,
+                               "there is no model yet: post orders to /ingest, then POST /train");
+    return answer(r, m, &in);
 }

@@ -1,76 +1,111 @@
-/* Health, version, contract, metrics. */
-#include "http_internal.h"
+/* What operators and their tools ask: probes, version, contract, metrics. */
+#include "http/handlers.h"
 
 #include "base/assets.h"
 #include "base/version.h"
+#include "http/loop.h"
+#include "http/respond.h"
 
-void handle_livez(struct request *r)
+#include <jansson.h>
+#include <microhttpd.h>
+
+int handle_livez(struct request *r)
 {
-    if (params_read(r, NULL, 0))
-        reply_text(r, 200, STR("ok\n"));
+    int status = request_no_params(r);
+    return status ? status : respond_text(r, 200, STR("ok\n"));
 }
 
-static void write_check(struct buf *out, bool good, const char *name, const char *detail)
+struct readyz_input {
+    int verbose;
+};
+
+/* "?verbose", as Kubernetes' probes write it, or "?verbose=true". */
+static int parse_verbose(struct str text)
+{
+    if (text.len == 0 || str_eq(text, STR("true")))
+        return 1;
+    return str_eq(text, STR("false")) ? 0 : -1;
+}
+
+static void add_check(struct buf *out, bool good, const char *name, const char *more)
 {
     buf_printf(out, "[%c]%s %s%s%s\n", good ? '+' : '-', name, good ? "ok" : "failed",
-               detail[0] ? ": " : "", detail);
+               *more ? ": " : "", more);
 }
 
-void handle_readyz(struct request *r)
+static void write_checks(const struct shop_health *h, struct buf *out)
 {
-    struct param p[] = {{.name = "verbose"}};
-    struct shop_health h;
-    struct buf out;
-    if (!params_read(r, p, 1))
-        return;
-    shop_health(r->loop->shop, &h);
-    int status = h.model_loaded && !h.draining ? 200 : 503;
-    buf_init(&out, 0);
-    if (p[0].value.ptr) {
-        write_check(&out, h.model_loaded, "model", h.model_loaded ? "" : "none yet");
-        write_check(&out, h.store_writable, "store", h.store_problem);
-        write_check(&out, !h.draining, "accepting", h.draining ? "draining" : "");
-        if (h.damaged_model)
-            buf_printf(&out, "[!]models model %lld is damaged, an older one answers\n",
-                       (long long)h.damaged_model);
-    }
-    buf_text(&out, status == 200 ? "ready\n" : "not ready\n");
-    reply_buf(r, status, "text/plain; charset=utf-8", &out);
-    if (status == 503)
-        reply_header(r, "Retry-After", "1");
+    char model[64] = "no model is loaded";
+    if (h->model_loaded)
+        snprintf(model, sizeof model, "model %lld", (long long)h->model_id);
+    add_check(out, h->model_loaded, "model", model);
+    if (h->damaged_model)
+        buf_printf(out, "[!]damaged model %lld: it does not load, an older one answers\n",
+                   (long long)h->damaged_model);
+    add_check(out, !h->draining, "serving", h->draining ? "shutting down" : "");
+    /* Answers do not need it: it is told, and counted in metrics, but does not make us unready. */
+    if (h->store_writable)
+        add_check(out, true, "store", "");
+    else
+        buf_printf(out, "[!]store: %s\n", h->store_problem);
 }
 
-void handle_version(struct request *r)
+int handle_readyz(struct request *r)
 {
-    struct buf out;
-    if (!params_read(r, NULL, 0))
-        return;
-    buf_init(&out, 0);
-    buf_printf(&out, "{\"version\":\"%s\",\"commit\":\"%s\"}", basketd_version(), basketd_commit());
-    reply_tagged(r, &out, 0, out.len);
+    static const struct field params[] = {{.name = "verbose",
+                                           .kind = FIELD_CHOICE,
+                                           .offset = offsetof(struct readyz_input, verbose),
+                                           .choice = parse_verbose,
+                                           .note = "true, false"},
+                                          {.name = NULL}};
+    struct readyz_input in = {.verbose = 0};
+    struct shop_health health;
+    int status = request_params(r, params, &in);
+    if (status)
+        return status;
+    shop_health(r->loop->shop, &health);
+    bool ready = health.model_loaded && !health.draining;
+    respond_text(r, ready ? 200 : 503, STR_NONE);
+    if (in.verbose)
+        write_checks(&health, &r->out);
+    if (!ready)
+        respond_field(r, "Retry-After", "1");
+    buf_text(&r->out, ready ? "ready\n" : "not ready\n");
+    return ready ? 200 : 503;
 }
 
-void handle_openapi(struct request *r)
+int handle_version(struct request *r)
 {
+    int status = request_no_params(r);
+    if (status)
+        return status;
+    buf_printf(&r->out,
+               "{\"name\":\"basketd\",\"version\":\"%s\",\"commit\":\"%s\",\"libraries\":{"
+               "\"libmicrohttpd\":\"%s\",\"libuv\":\"%s\",\"jansson\":\"%s\"}}",
+               basketd_version(), basketd_commit(), MHD_get_version(), uv_version_string(),
+               jansson_version_str());
+    return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
+}
+
+int handle_openapi(struct request *r)
+{
+    int status = request_no_params(r);
+    if (status)
+        return status;
     const struct asset *asset = assets_find("openapi.yaml");
-    struct buf out;
-    if (!params_read(r, NULL, 0))
-        return;
-    if (!asset) {
-        reply_problem(r, 404, "this build carries no contract");
-        return;
-    }
-    buf_init(&out, 0);
-    buf_str(&out, asset->content);
-    reply_buf(r, 200, "application/yaml", &out);
+    if (!asset)
+        return respond_problem(r, 404, "this program was built without it");
+    buf_str(&r->out, asset->content);
+    r->content_type = "application/yaml";
+    return respond_tagged(r, asset->content, false);
 }
 
-void handle_metrics(struct request *r)
+int handle_metrics(struct request *r)
 {
-    struct buf out;
-    if (!params_read(r, NULL, 0))
-        return;
-    buf_init(&out, 0);
-    metrics_text(r->loop->shop, &out);
-    reply_buf(r, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+    int status = request_no_params(r);
+    if (status)
+        return status;
+    metrics_text(r->loop->shop, &r->out);
+    r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return 200;
 }

@@ -1,16 +1,18 @@
-/* Replies: bytes made once, handed to MHD without a copy. Errors are RFC 9457 problems. */
-#include "http_internal.h"
+/* Everything an answer has besides what the handler wrote. Problems replace whatever was there. */
+#include "http/respond.h"
 
-#include "base/log.h"
+#include "base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#define XXH_INLINE_ALL
+
+#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-int status_of(enum err code)
+int respond_status(enum err code)
 {
     switch (code) {
     case OK:
@@ -23,219 +25,203 @@ int status_of(enum err code)
         return 409;
     case ERR_TOO_LARGE:
         return 413;
+    case ERR_FULL:
+        return 507;
+    case ERR_NOMEM:
     case ERR_LIMIT:
     case ERR_NOT_READY:
     case ERR_CANCELLED:
-    case ERR_NOMEM:
-    case ERR_DB:
-    case ERR_IO:
         return 503;
-    case ERR_FULL:
-        return 507;
     case ERR_CORRUPT:
+    case ERR_IO:
+    case ERR_DB:
     case ERR_INTERNAL:
         return 500;
     }
     return 500;
 }
 
-const char *status_title(int status)
+struct title {
+    int status;
+    const char *text;
+};
+
+static const struct title titles[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
+};
+
+const char *respond_title(int status)
 {
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 413:
-        return "Content Too Large";
-    case 414:
-        return "URI Too Long";
-    case 415:
-        return "Unsupported Media Type";
-    case 417:
-        return "Expectation Failed";
-    case 422:
-        return "Unprocessable Content";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 501:
-        return "Not Implemented";
-    case 503:
-        return "Service Unavailable";
-    case 507:
-        return "Insufficient Storage";
-    default:
-        return "Internal Server Error";
-    }
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        if (titles[i].status == status)
+            return titles[i].text;
+    return "Error";
 }
 
-uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t count)
+void respond_field(struct request *r, const char *name, const char *value)
 {
-    return XXH3_64bits_withSeed(bytes, count, seed);
+    assert(r->field_count < REQUEST_FIELDS_MAX);
+    r->fields[r->field_count++] = (struct reply_field){name, value};
 }
 
-void reply_header(struct request *r, const char *name, const char *value)
+void respond_copied(struct request *r, const char *name, struct str value)
 {
-    if (r->response)
-        MHD_add_response_header(r->response, name, value);
-}
-
-static void common_headers(struct request *r)
-{
-    reply_header(r, "X-Request-ID", r->request_id);
-    const char *trace = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "traceparent");
-    if (trace)
-        reply_header(r, "traceparent", trace);
-    if (r->loop->shop->settings->cors_origins[0])
-        reply_header(r, "Vary", "Origin");
-    if (r->origin && (!r->route || r->route->cors))
-        reply_header(r, "Access-Control-Allow-Origin", r->origin);
-}
-
-static void set_response(struct request *r, int status, const char *type, char *bytes,
-                         size_t length, enum MHD_ResponseMemoryMode mode)
-{
-    struct MHD_Response *made = MHD_create_response_from_buffer(length, bytes, mode);
-    if (!made) {
-        if (mode == MHD_RESPMEM_MUST_FREE)
-            free(bytes);
-        return;
-    }
-    if (r->response)
-        MHD_destroy_response(r->response);
-    r->response = made;
-    r->status = status;
-    if (type)
-        reply_header(r, "Content-Type", type);
-    common_headers(r);
-}
-
-void reply_buf(struct request *r, int status, const char *type, struct buf *body)
-{
-    size_t length;
-    bool failed = body->failed;
-    char *bytes = buf_detach(body, &length);
-    if (bytes)
-        set_response(r, status, type, bytes, length, MHD_RESPMEM_MUST_FREE);
-    else if (failed)
-        reply_problem(r, 503, "out of memory");
+    struct str copy = arena_str(&r->arena, value);
+    if (copy.ptr)
+        respond_field(r, name, copy.ptr);
     else
-        reply_empty(r, status);
+        r->out.failed = true;
 }
 
-void reply_json(struct request *r, int status, struct buf *body)
+void respond_location(struct request *r, const char *prefix, int64_t number)
 {
-    reply_buf(r, status, "application/json", body);
+    char text[64];
+    int length = snprintf(text, sizeof text, "%s%lld", prefix, (long long)number);
+    respond_copied(r, "Location", (struct str){text, (size_t)length});
 }
 
-void reply_tagged(struct request *r, struct buf *body, size_t from, size_t to)
+/* Details may quote what the client sent, cut anywhere. */
+static void add_detail(struct buf *out, struct str detail)
 {
-    char tag[24];
-    if (body->failed || r->method == HTTP_POST) {
-        reply_json(r, 200, body);
+    if (utf8_valid(detail)) {
+        buf_json_str(out, detail);
         return;
     }
-    snprintf(tag, sizeof tag, "\"%016llx\"",
-             (unsigned long long)hash_bytes(1, body->ptr + from, to - from));
-    struct str asked = header_value(r, "If-None-Match");
-    bool same = str_eq(asked, STR("*"));
-    while (asked.ptr && !same) {
-        struct str one = str_trim(str_cut(&asked, ','));
-        same = str_eq(one, str_of(tag)) ||
-               (str_starts(one, STR("W/")) &&
-                str_eq((struct str){one.ptr + 2, one.len - 2}, str_of(tag)));
-    }
-    if (same) {
-        buf_deinit(body);
-        reply_empty(r, 304);
-    } else {
-        reply_json(r, 200, body);
-    }
-    reply_header(r, "ETag", tag);
-    reply_header(r, "Cache-Control", "private, no-cache");
+    struct buf ascii;
+    buf_init(&ascii, 0);
+    for (size_t i = 0; i < detail.len; i++)
+        buf_char(&ascii, (unsigned char)detail.ptr[i] < 0x80 ? detail.ptr[i] : '?');
+    buf_json_str(out, (struct str){ascii.ptr, ascii.len});
+    out->failed |= ascii.failed;
+    buf_deinit(&ascii);
 }
 
-void reply_text(struct request *r, int status, struct str text)
+static int write_problem(struct request *r, int status, struct str detail)
 {
-    set_response(r, status, "text/plain; charset=utf-8", (void *)text.ptr, text.len,
-                 MHD_RESPMEM_MUST_COPY);
-}
-
-void reply_empty(struct request *r, int status)
-{
-    set_response(r, status, NULL, (void *)"", 0, MHD_RESPMEM_PERSISTENT);
-}
-
-static void problem(struct request *r, int status, const char *detail, const char *where)
-{
-    struct buf out;
-    buf_init(&out, 0);
-    buf_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
-               status_title(status), status);
-    buf_json_str(&out, str_of(detail));
-    buf_text(&out, ",\"instance\":");
-    buf_json_str(&out, str_of(r->request_id));
-    if (where) {
-        buf_text(&out, ",\"errors\":[{\"detail\":");
-        buf_json_str(&out, str_of(detail));
-        buf_text(&out, where[0] == '/' || !where[0] ? ",\"pointer\":" : ",\"parameter\":");
-        buf_json_str(&out, str_of(where));
-        buf_text(&out, "}]");
+    struct buf *out = &r->out;
+    buf_clear(out);
+    r->content_type = "application/problem+json";
+    r->etag[0] = '\0';
+    buf_text(out, "{\"type\":\"about:blank\",\"title\":");
+    buf_json_str(out, str_of(respond_title(status)));
+    buf_printf(out, ",\"status\":%d,\"detail\":", status);
+    add_detail(out, detail);
+    buf_text(out, ",\"instance\":");
+    struct str query = r->target;
+    struct str path = str_cut(&query, '?');
+    add_detail(out, path.len && path.len < 1024 ? path : STR("/"));
+    buf_text(out, ",\"request_id\":");
+    buf_json_str(out, str_of(r->id));
+    if (r->problems.count) {
+        buf_text(out, ",\"errors\":");
+        problems_json(&r->problems, out);
     }
-    buf_char(&out, '}');
-    if (out.failed) {
-        buf_deinit(&out);
-        reply_empty(r, 503);
-        return;
-    }
-    reply_buf(r, status, "application/problem+json", &out);
+    buf_char(out, '}');
     if (status == 503)
-        reply_header(r, "Retry-After", "1");
+        respond_field(r, "Retry-After", "1");
+    return status;
 }
 
-static void format_detail(char *detail, size_t size, const char *format, va_list args)
-{
-    vsnprintf(detail, size, format, args);
-    /* The cut may fall inside a character, and ids come from outside. */
-    while (!utf8_valid(str_of(detail)) && detail[0])
-        detail[strlen(detail) - 1] = '\0';
-}
-
-void reply_problem(struct request *r, int status, const char *format, ...)
+int respond_problem(struct request *r, int status, const char *format, ...)
 {
     char detail[512];
     va_list args;
     va_start(args, format);
-    format_detail(detail, sizeof detail, format, args);
+    vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
-    problem(r, status, detail, NULL);
+    return write_problem(r, status, str_of(detail));
 }
 
-void reply_invalid(struct request *r, const char *where, const char *format, ...)
+int respond_error(struct request *r, const struct error *err)
 {
-    char detail[512];
-    va_list args;
-    va_start(args, format);
-    format_detail(detail, sizeof detail, format, args);
-    va_end(args);
-    problem(r, 400, detail, where);
+    assert(err->code != OK);
+    return write_problem(r, respond_status(err->code), str_of(err->text));
 }
 
-void reply_error(struct request *r, const struct error *err)
+int respond_problems(struct request *r)
 {
-    enum err code = err->code ? err->code : ERR_INTERNAL;
-    int status = status_of(code);
-    struct log_quoted room;
-    if (status >= 500 && code != ERR_LIMIT)
-        log_warn("http.failed", "id=%s status=%d error=%s", r->request_id, status,
-                 log_text(err->text, &room));
-    reply_problem(r, status, "%s", err->code ? err->text : err_meaning(code));
+    const struct problem *first = &r->problems.at[0];
+    if (r->problems.no_memory || r->problems.count == 0)
+        return respond_problem(r, 503, "out of memory");
+    if (r->problems.total > 1)
+        return respond_problem(r, 400, "%u fields or parameters are wrong", r->problems.total);
+    return respond_problem(r, 400, "%.*s: %.*s", STR_ARG(first->where), STR_ARG(first->detail));
+}
+
+int respond_parameter(struct request *r, int status, const char *name, const struct error *err)
+{
+    struct place place = {.name = str_of(name), .parameter = true};
+    problems_add(&r->problems, &place, "%s", err->text);
+    return respond_problem(r, status, "%s: %s", name, err->text);
+}
+
+int respond_problem_with(struct request *r, int status, struct str members, const char *detail)
+{
+    write_problem(r, status, str_of(detail));
+    if (r->out.failed)
+        return status;
+    r->out.len--; /* the closing brace */
+    buf_char(&r->out, ',');
+    buf_str(&r->out, members);
+    buf_char(&r->out, '}');
+    return status;
+}
+
+/* Does If-None-Match name this tag (RFC 9110, 13.1.2: weak comparison)? */
+static bool is_known(struct str list, struct str opaque)
+{
+    if (str_eq(list, STR("*")))
+        return true;
+    while (list.ptr) {
+        struct str tag = str_trim(str_cut(&list, ','));
+        if (str_starts(tag, STR("W/")))
+            tag = (struct str){tag.ptr + 2, tag.len - 2};
+        if (str_eq(tag, opaque))
+            return true;
+    }
+    return false;
+}
+
+int respond_tagged(struct request *r, struct str bytes, bool weak)
+{
+    if (r->out.failed)
+        return 200; /* answered as out of memory later */
+    XXH128_hash_t hash = XXH3_128bits(bytes.ptr, bytes.len);
+    snprintf(r->etag, sizeof r->etag, "%s\"%016llx%08x\"", weak ? "W/" : "",
+             (unsigned long long)hash.low64, (unsigned)(hash.high64 & 0xffffffffu));
+    if (!r->head.value[HEAD_IF_NONE_MATCH].ptr)
+        return 200;
+    if (!is_known(r->head.value[HEAD_IF_NONE_MATCH], str_of(weak ? r->etag + 2 : r->etag)))
+        return 200;
+    buf_clear(&r->out);
+    return 304;
+}
+
+int respond_text(struct request *r, int status, struct str text)
+{
+    r->content_type = "text/plain; charset=utf-8";
+    buf_clear(&r->out);
+    buf_str(&r->out, text);
+    return status;
 }

@@ -1,92 +1,112 @@
-/* The table and its lookup: a handful of rows, so a scan is faster than anything clever. The most
- * asked come first. */
-#include "http_internal.h"
+/* Twenty paths, compared one after the other: the length decides almost always. Literal paths stand
+ * before patterns, so that /models/live is not taken for a model's number. */
+#include "http/router.h"
+
+#include "http/handlers.h"
+#include "service/metrics.h"
 
 #include <string.h>
 
 /* clang-format off: a table reads best as one */
-const struct route routes[] = {
-    {"/recommend", handle_recommend_get, HTTP_GET, ACCESS_READ, BODY_NONE, true},
-    {"/recommend", handle_recommend_post, HTTP_POST, ACCESS_READ, BODY_JSON, true},
-    {"/rules", handle_rules, HTTP_GET, ACCESS_READ, BODY_NONE, true},
-    {"/ingest", handle_ingest, HTTP_POST, ACCESS_INGEST, BODY_STREAM, false},
-    {"/jobs", handle_jobs, HTTP_GET, ACCESS_INGEST, BODY_NONE, false},
-    {"/jobs/{id}", handle_job, HTTP_GET, ACCESS_INGEST, BODY_NONE, false},
-    {"/jobs/{id}", handle_job_cancel, HTTP_DELETE, ACCESS_INGEST, BODY_NONE, false},
-    {"/train", handle_train, HTTP_POST, ACCESS_ADMIN, BODY_NONE, false},
-    {"/models", handle_models, HTTP_GET, ACCESS_ADMIN, BODY_NONE, false},
-    {"/models/live", handle_model_activate, HTTP_PUT, ACCESS_ADMIN, BODY_JSON, false},
-    {"/models/{id}", handle_model, HTTP_GET, ACCESS_ADMIN, BODY_NONE, false},
-    {"/items", handle_items, HTTP_GET, ACCESS_READ, BODY_NONE, true},
-    {"/items/{id}", handle_item, HTTP_GET, ACCESS_READ, BODY_NONE, true},
-    {"/items/{id}", handle_item_put, HTTP_PUT, ACCESS_INGEST, BODY_JSON, false},
-    {"/items/{id}", handle_item_patch, HTTP_PATCH, ACCESS_INGEST, BODY_JSON, false},
-    {"/items/{id}", handle_item_delete, HTTP_DELETE, ACCESS_INGEST, BODY_NONE, false},
-    {"/users/{id}", handle_user, HTTP_GET, ACCESS_ADMIN, BODY_NONE, false},
-    {"/users/{id}", handle_user_erase, HTTP_DELETE, ACCESS_ADMIN, BODY_NONE, false},
-    {"/livez", handle_livez, HTTP_GET, ACCESS_OPEN, BODY_NONE, false},
-    {"/readyz", handle_readyz, HTTP_GET, ACCESS_OPEN, BODY_NONE, false},
-    {"/healthz", handle_readyz, HTTP_GET, ACCESS_OPEN, BODY_NONE, false},
-    {"/version", handle_version, HTTP_GET, ACCESS_OPEN, BODY_NONE, false},
-    {"/openapi.yaml", handle_openapi, HTTP_GET, ACCESS_OPEN, BODY_NONE, false},
-    {"/metrics", handle_metrics, HTTP_GET, ACCESS_METRICS, BODY_NONE, false},
+static const struct path paths[] = {
+    {"/recommend",
+     {[METHOD_GET] = {handle_recommend_get, ACCESS_READ, BODY_NONE, NULL, NULL},
+      [METHOD_POST] = {handle_recommend_post, ACCESS_READ, BODY_JSON, NULL, NULL}}},
+    {"/rules", {[METHOD_GET] = {handle_rules, ACCESS_READ, BODY_NONE, NULL, NULL}}},
+    {"/ingest",
+     {[METHOD_POST] = {handle_ingest, ACCESS_INGEST, BODY_STREAM, handle_ingest_begin,
+                       handle_ingest_piece}}},
+    {"/jobs", {[METHOD_GET] = {handle_jobs, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
+    {"/jobs/{id}",
+     {[METHOD_GET] = {handle_job, ACCESS_INGEST, BODY_NONE, NULL, NULL},
+      [METHOD_DELETE] = {handle_job_cancel, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
+    {"/train", {[METHOD_POST] = {handle_train, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
+    {"/models", {[METHOD_GET] = {handle_models, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
+    {"/models/live", {[METHOD_PUT] = {handle_model_activate, ACCESS_ADMIN, BODY_JSON, NULL, NULL}}},
+    {"/models/{id}", {[METHOD_GET] = {handle_model, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
+    {"/items", {[METHOD_GET] = {handle_items, ACCESS_READ, BODY_NONE, NULL, NULL}}},
+    {"/items/{id}",
+     {[METHOD_GET] = {handle_item, ACCESS_READ, BODY_NONE, NULL, NULL},
+      [METHOD_PUT] = {handle_item_put, ACCESS_INGEST, BODY_JSON, NULL, NULL},
+      [METHOD_PATCH] = {handle_item_patch, ACCESS_INGEST, BODY_JSON, NULL, NULL},
+      [METHOD_DELETE] = {handle_item_delete, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
+    {"/users/{id}",
+     {[METHOD_GET] = {handle_user, ACCESS_ADMIN, BODY_NONE, NULL, NULL},
+      [METHOD_DELETE] = {handle_user_erase, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
+    {"/livez", {[METHOD_GET] = {handle_livez, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
+    {"/healthz", {[METHOD_GET] = {handle_livez, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
+    {"/readyz", {[METHOD_GET] = {handle_readyz, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
+    {"/version", {[METHOD_GET] = {handle_version, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
+    {"/openapi.yaml", {[METHOD_GET] = {handle_openapi, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
+    {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS, BODY_NONE, NULL, NULL}}},
+};
+
+static const char *const labels[] = {
+    "/recommend",  "/rules",        "/ingest",      "/jobs",        "/jobs/{id}",
+    "/train",      "/models",       "/models/live", "/models/{id}", "/items",
+    "/items/{id}", "/users/{id}",   "/livez",       "/healthz",     "/readyz",
+    "/version",    "/openapi.yaml", "/metrics",     "none",
 };
 /* clang-format on */
-const uint32_t route_count = sizeof routes / sizeof routes[0];
-_Static_assert(sizeof routes / sizeof routes[0] <= METRICS_ROUTES_MAX, "raise METRICS_ROUTES_MAX");
 
-static const char *const method_names[] = {"GET",    "POST", "PUT",     "PATCH",
-                                           "DELETE", "HEAD", "OPTIONS", "other"};
+#define PATHS  (sizeof paths / sizeof paths[0])
+#define LABELS (sizeof labels / sizeof labels[0])
+_Static_assert(LABELS == PATHS + 1 && LABELS <= METRICS_ROUTES_MAX, "a label for each path");
 
-enum http_method http_method_parse(const char *name)
+const struct path *router_paths(uint32_t *count)
 {
-    for (int m = 0; m < HTTP_METHOD_OTHER; m++)
-        if (strcmp(name, method_names[m]) == 0)
-            return (enum http_method)m;
-    return HTTP_METHOD_OTHER;
+    *count = PATHS;
+    return paths;
 }
 
-const char *http_method_name(enum http_method method)
+const char *const *router_labels(uint32_t *count)
 {
-    return method_names[method];
+    *count = LABELS;
+    return labels;
 }
 
-/* "/items/{id}" takes "/items/" and at least one byte more. */
-static bool pattern_matches(const char *pattern, struct str path, struct str *id)
+enum method method_parse(struct str name)
 {
-    const char *open = strchr(pattern, '{');
-    if (!open) {
-        *id = STR_NONE;
-        return str_eq(path, str_of(pattern));
-    }
-    struct str prefix = {pattern, (size_t)(open - pattern)};
-    if (!str_starts(path, prefix) || path.len == prefix.len)
+    for (int m = 0; m < METHOD_OTHER; m++)
+        if (str_eq(name, str_of(metrics_methods[m])))
+            return (enum method)m;
+    return METHOD_OTHER;
+}
+
+static bool fits(const char *pattern, struct str path, struct str *argument)
+{
+    const char *variable = strchr(pattern, '{');
+    size_t fixed = variable ? (size_t)(variable - pattern) : strlen(pattern);
+    if (variable ? path.len <= fixed : path.len != fixed)
         return false;
-    *id = (struct str){path.ptr + prefix.len, path.len - prefix.len};
+    if (memcmp(pattern, path.ptr, fixed) != 0)
+        return false;
+    *argument = (struct str){path.ptr + fixed, path.len - fixed};
     return true;
 }
 
-const struct route *route_find(enum http_method method, struct str path, struct str *id,
-                               unsigned *allowed)
+void router_find(enum method method, struct str path, struct match *out)
 {
-    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
-    const char *named = NULL; /* "/models/live" is not an {id} of "/models/{id}" */
-    *allowed = 0;
-    for (uint32_t i = 0; i < route_count; i++) {
-        struct str found;
-        if (!pattern_matches(routes[i].pattern, path, &found))
+    *out = (struct match){.label = PATHS};
+    for (uint32_t i = 0; i < PATHS && !out->path; i++) {
+        if (!fits(paths[i].pattern, path, &out->argument))
             continue;
-        if (found.ptr && named)
-            continue;
-        if (routes[i].method == wanted) {
-            *id = found;
-            return &routes[i];
-        }
-        if (!found.ptr)
-            named = routes[i].pattern;
-        *allowed |= 1u << routes[i].method;
-        if (routes[i].method == HTTP_GET)
-            *allowed |= 1u << HTTP_HEAD;
+        out->path = &paths[i];
+        out->label = i;
     }
-    return NULL;
+    if (method == METHOD_HEAD)
+        method = METHOD_GET;
+    if (out->path && method < METHOD_ROUTED && out->path->routes[method].handle)
+        out->route = &out->path->routes[method];
+}
+
+void router_allow(const struct path *path, struct buf *out)
+{
+    for (int m = 0; m < METHOD_ROUTED; m++) {
+        if (!path->routes[m].handle)
+            continue;
+        buf_text(out, metrics_methods[m]);
+        buf_text(out, m == METHOD_GET ? ", HEAD, " : ", ");
+    }
+    buf_text(out, metrics_methods[METHOD_OPTIONS]);
 }

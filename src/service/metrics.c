@@ -20,8 +20,9 @@
 const char *const metrics_methods[METRICS_METHODS] = {"GET",    "POST", "PUT",     "PATCH",
                                                       "DELETE", "HEAD", "OPTIONS", "other"};
 
-static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412,
-                               413, 414, 415, 417, 422, 428, 429, 431, 500, 501, 503, 505, 507, 0};
+static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405,
+                               406, 408, 409, 410, 412, 413, 414, 415, 417, 422,
+                               428, 429, 431, 500, 501, 503, 505, 507, 0};
 #define STATUSES (sizeof statuses / sizeof *statuses)
 
 static const uint64_t bucket_ns[] = {500000,   1000000,  2500000,   5000000,   10000000,

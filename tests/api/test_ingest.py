@@ -67,7 +67,7 @@ def test_a_large_body_becomes_a_job(server):
     orders = [dict(ORDER, order_id=f"big-{i}") for i in range(12000)]
     answer = server.ingest(*orders)
     assert answer.status_code == 202
-    job = server.wait_job(answer.json()["job"])
+    job = server.wait_job(answer.json()["id"])
     assert answer.headers["Location"] == f"/jobs/{job['id']}"
     assert job["state"] == "done" and job["report"]["orders"]["accepted"] == 12000
 
@@ -75,11 +75,11 @@ def test_a_large_body_becomes_a_job(server):
 def test_respond_async_and_a_body_of_unknown_length(server):
     answer = server.post("/ingest", data=json.dumps(dict(ORDER, order_id="t-async")).encode(),
                          headers={"Prefer": "respond-async"})
-    assert answer.status_code == 202 and server.wait_job(answer.json()["job"])["state"] == "done"
+    assert answer.status_code == 202 and server.wait_job(answer.json()["id"])["state"] == "done"
     pieces = (json.dumps(dict(ORDER, order_id=f"chunk-{i}")).encode() + b"\n" for i in range(12000))
     answer = server.post("/ingest", data=pieces)
     assert answer.status_code == 202
-    assert server.wait_job(answer.json()["job"])["report"]["orders"]["accepted"] == 12000
+    assert server.wait_job(answer.json()["id"])["report"]["orders"]["accepted"] == 12000
 
 
 @pytest.mark.parametrize("query", ["format=xml", "strict=maybe", "colour=red"])
@@ -93,8 +93,8 @@ def test_an_empty_body_and_an_unknown_coding(server):
 
 
 def test_an_id_of_a_mebibyte_is_a_bad_line(server):
-    report = server.ingest(dict(ORDER, order_id="i" * 900000)).json()
-    assert report["error_count"] == 1 and "256" in report["errors"][0]["reason"]
+    refused = problem(server.ingest(dict(ORDER, order_id="i" * 900000)), 422)
+    assert refused["report"]["error_count"] == 1 and "256" in refused["errors"][0]["detail"]
 
 
 def test_jobs_are_listed_and_unknown_ones_are_not_found(server):

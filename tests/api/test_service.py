@@ -58,7 +58,7 @@ def test_a_user_is_shown_and_erased(start):
     server = start()
     server.ingest({"order_id": "u-1", "user_id": "somebody-unique", "items": ["sku-000001"]})
     assert server.get("/users/somebody-unique").json()["orders"] == 1
-    assert server("DELETE", "/users/somebody-unique").json()["erased"] is True
+    assert server("DELETE", "/users/somebody-unique").json()["orders"] == 1
     problem(server.get("/users/somebody-unique"), 404)
     server.stop()
     for name in os.listdir(server.data):
@@ -72,7 +72,7 @@ def test_train_publishes_and_a_model_can_be_rolled_back(start):
     before = server.get("/recommend?surface=popular").json()["model"]
     started = server.post("/train")
     assert started.status_code == 202
-    assert server.wait_job(started.json()["job"])["state"] == "done"
+    assert server.wait_job(started.json()["id"])["state"] == "done"
     for _ in range(100):
         after = server.get("/recommend?surface=popular").json()["model"]
         if after != before:
@@ -105,7 +105,7 @@ def test_ingest_and_training_fail_no_answer(start):
     for round_number in range(2):
         for i in range(200):
             assert server.ingest({"order_id": f"load-{round_number}-{i}", "items": ["sku-000001", "sku-000002"]}).ok
-        job = server.wait_job(server.post("/train").json()["job"])
+        job = server.wait_job(server.post("/train").json()["id"])
         assert job["state"] == "done"
     stop.set()
     for t in threads:
@@ -134,7 +134,7 @@ def test_keys_and_scopes(start, shop_directory, tmp_path):
     asked = server("OPTIONS", "/recommend", headers={"Origin": "https://shop.example",
                                                      "Access-Control-Request-Method": "GET"})
     assert asked.status_code == 204 and "GET" in asked.headers["Access-Control-Allow-Methods"]
-    assert not any(k.split("_")[2] in open(server.log.name).read() for k in keys.values())
+    assert not any(k.split("_", 2)[2] in open(server.log.name).read() for k in keys.values())
 
 
 def test_other_addresses_need_a_key(tmp_path):
