@@ -30,12 +30,12 @@ enum field_kind {
 struct field {
     const char *name; /* NULL ends a table */
     enum field_kind kind;
+    bool required;
     size_t offset;
     double min, max;
     const char *note;
     int (*choice)(struct str text); /* < 0: unknown */
     const struct field *inner;
-    bool required;
 };
 
 struct str_list {

@@ -122,9 +122,8 @@ static enum MHD_Result queue_answer(struct request *r)
     char *body = r->out.len ? buf_detach(&r->out, &length) : NULL;
     if (r->out.failed)
         return MHD_NO;
-    response =
-        body ? MHD_create_response_from_buffer(length, body, MHD_RESPMEM_MUST_FREE)
-             : MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    response = body ? MHD_create_response_from_buffer(length, body, MHD_RESPMEM_MUST_FREE)
+                    : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
     if (!response) {
         free(body);
         return MHD_NO;

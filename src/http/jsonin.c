@@ -14,6 +14,11 @@ struct decoder {
     void *into;
 };
 
+static void *field_at(const struct decoder *d, const struct field *f)
+{
+    return (char *)d->into + f->offset;
+}
+
 static const char *type_name(const json_t *v)
 {
     switch (json_typeof(v)) {
@@ -67,14 +72,14 @@ static void take_count(struct decoder *d, const struct field *f, const struct pl
         problems_add(d->problems, place, "expected a whole number from %.0f to %.0f, got %lld",
                      f->min, f->max, (long long)json_integer_value(v));
     else
-        *(uint32_t *)((char *)d->into + f->offset) = (uint32_t)json_integer_value(v);
+        *(uint32_t *)field_at(d, f) = (uint32_t)json_integer_value(v);
 }
 
 static void take_key(struct decoder *d, const struct field *f, const struct place *place,
                      const json_t *v)
 {
     if (json_is_integer(v) && json_integer_value(v) >= 1)
-        *(int64_t *)((char *)d->into + f->offset) = json_integer_value(v);
+        *(int64_t *)field_at(d, f) = json_integer_value(v);
     else
         expected(d, place, "a whole number from 1", v);
 }
@@ -89,7 +94,7 @@ static void take_number(struct decoder *d, const struct field *f, const struct p
         problems_add(d->problems, place, "expected a number from %g to %g, got %g", f->min, f->max,
                      value);
     else
-        *(double *)((char *)d->into + f->offset) = value;
+        *(double *)field_at(d, f) = value;
 }
 
 static void take_money(struct decoder *d, const struct field *f, const struct place *place,
@@ -101,7 +106,7 @@ static void take_money(struct decoder *d, const struct field *f, const struct pl
     else if (value < 0 || value > 9e13)
         problems_add(d->problems, place, "expected an amount from 0, got %g", value);
     else
-        *(int64_t *)((char *)d->into + f->offset) = llround(value * 100);
+        *(int64_t *)field_at(d, f) = llround(value * 100);
 }
 
 static void take_text(struct decoder *d, const struct field *f, const struct place *place,
@@ -117,7 +122,7 @@ static void take_text(struct decoder *d, const struct field *f, const struct pla
     if (f->kind == FIELD_TEXT && (double)text.len > f->max)
         problems_add(d->problems, place, "longer than %.0f bytes", f->max);
     else
-        *(struct str *)((char *)d->into + f->offset) = text;
+        *(struct str *)field_at(d, f) = text;
 }
 
 static void take_choice(struct decoder *d, const struct field *f, const struct place *place,
@@ -130,7 +135,7 @@ static void take_choice(struct decoder *d, const struct field *f, const struct p
     struct str text = {json_string_value(v), json_string_length(v)};
     int value = f->choice(text);
     if (value >= 0)
-        *(int *)((char *)d->into + f->offset) = value;
+        *(int *)field_at(d, f) = value;
     else
         problems_add(d->problems, place, "expected one of %s, got '%.*s'", f->note, STR_ARG(text));
 }
@@ -175,7 +180,7 @@ static void take_list(struct decoder *d, const struct field *f, const struct pla
 {
     struct str_list list;
     if (take_strings(d, f, place, v, &list))
-        *(struct str_list *)((char *)d->into + f->offset) = list;
+        *(struct str_list *)field_at(d, f) = list;
 }
 
 /* {"brand":["X","Y"],"colour":"red"} */
@@ -211,7 +216,7 @@ static void take_attributes(struct decoder *d, const struct field *f, const stru
         }
         list.count++;
     }
-    *(struct attribute_list *)((char *)d->into + f->offset) = list;
+    *(struct attribute_list *)field_at(d, f) = list;
 }
 
 static void take_object(struct decoder *d, const struct field *table, const struct place *up,
@@ -222,7 +227,7 @@ static void take(struct decoder *d, const struct field *f, const struct place *p
     switch (f->kind) {
     case FIELD_FLAG:
         if (json_is_boolean(v))
-            *(bool *)((char *)d->into + f->offset) = json_is_true(v);
+            *(bool *)field_at(d, f) = json_is_true(v);
         else
             expected(d, place, "true or false", v);
         break;
