@@ -1,7 +1,5 @@
-/* Loops over several threads: the one place that holds the OpenMP directive, so that the rest is
- * plain functions and ThreadSanitizer sees where work begins and ends (it cannot look into
- * libgomp). Bodies share nothing but what they guard themselves, and report errors through their
- * context. */
+/* Loops over several threads. Bodies share nothing but what they guard themselves, and report
+ * errors through their context. Any thread. */
 #ifndef BASE_PARALLEL_H
 #define BASE_PARALLEL_H
 
@@ -11,7 +9,8 @@
 
 #define PARALLEL_WORKERS_MAX 64
 
-/* The number of workers to use: `asked`, or OpenMP's choice when 0; 1 to PARALLEL_WORKERS_MAX. */
+/* The number of workers to use: `asked`, or as many as there are processors for this process when
+ * 0; 1 to PARALLEL_WORKERS_MAX. */
 uint32_t parallel_workers(uint32_t asked);
 
 /* Calls body(context, worker) once for each worker 0..workers-1, at the same time where threads are

@@ -19,7 +19,7 @@ struct sgns_params {     /* zero = default */
     uint32_t epochs;     /* 5 */
     uint32_t pairs;      /* 5 */
     uint32_t negatives;  /* 5 */
-    uint64_t max_pairs;  /* over all epochs: bounds the time; 60 million */
+    uint64_t max_pairs;  /* over all epochs: bounds the time; 40 million */
     float rate;          /* .05, to rate/1000 */
     float power;         /* .75 */
     uint64_t seed;       /* 1 */
@@ -43,8 +43,8 @@ void embeddings_deinit(struct embeddings *e);
 void sgns_step(const float *in, float *out, float *move, uint32_t dimensions, float label,
                float rate);
 
-/* Row i = its k best j by in_i·out_j, weight = the sigmoid of it; best first. Blocked sgemm,
- * parallel. */
+/* Row i = its k best j by in_i·out_j, best first; weight = exp of it, at most 8: the odds that the
+ * two were bought together rather than drawn by chance. Blocked sgemm, parallel. */
 int embeddings_rows(const struct embeddings *e, uint32_t k, struct progress *progress,
                     struct csr *out, struct error *err) WARN_UNUSED;
 

@@ -21,4 +21,7 @@ struct measures {
 void measures_of(uint64_t n, uint64_t x, uint64_t y, uint64_t c, int with_fisher,
                  struct measures *out);
 double measures_fisher(uint64_t n, uint64_t x, uint64_t y, uint64_t c);
+/* Never below measures_fisher, at the cost of two logarithms: exp(-x KL(c/x || y/n)) (Chvatal, The
+ * Tail of the Hypergeometric Distribution, 1979). 1 where c is not above the mean. */
+double measures_fisher_bound(uint64_t n, uint64_t x, uint64_t y, uint64_t c);
 #endif

@@ -12,6 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define ODDS_MAX     8.0f
+#define LN_ODDS_MAX  2.0794415f
 #define TILE_ROWS    64
 #define TILE_COLUMNS 1024
 
@@ -24,14 +26,26 @@ struct job {
     int status[PARALLEL_WORKERS_MAX];
 };
 
+/* The odds that the two were bought together rather than drawn by chance. Sums of odds rank better
+ * than sums of probabilities or of their logarithms; beyond 8 more adds nothing but a wider range.
+ */
+static float odds(float score)
+{
+    return score < LN_ODDS_MAX ? expf(score) : ODDS_MAX;
+}
+
 /* Scores of one row against the columns from `first` on. */
 static void offer_scores(struct topk *best, const float *scores, uint32_t first, uint32_t count,
                          uint32_t self)
 {
-    for (uint32_t c = 0; c < count; c++)
-        if (best->count < best->k || scores[c] >= best->entries[0].score)
-            if (first + c != self)
-                topk_offer(best, first + c, scores[c], 0);
+    float worst = best->count == best->k ? best->entries[0].score : -INFINITY;
+    for (uint32_t c = 0; c < count; c++) {
+        if (scores[c] < worst || first + c == self)
+            continue;
+        topk_offer(best, first + c, scores[c], 0);
+        if (best->count == best->k)
+            worst = best->entries[0].score;
+    }
 }
 
 static void make_rows(const struct job *job, uint32_t begin, uint32_t rows, float *tile,
@@ -55,7 +69,7 @@ static void make_rows(const struct job *job, uint32_t begin, uint32_t rows, floa
         topk_sort(&best[r]);
         for (uint32_t n = 0; n < job->k; n++) {
             job->out->column[to + n] = best[r].entries[n].item;
-            job->out->value[to + n] = 1 / (1 + expf(-best[r].entries[n].score));
+            job->out->value[to + n] = odds(best[r].entries[n].score);
         }
     }
 }
@@ -93,7 +107,7 @@ int embeddings_rows(const struct embeddings *e, uint32_t k, struct progress *pro
         made.start[i + 1] = made.start[i] + job.k;
     openblas_set_num_threads(1); /* the workers are the threads */
     progress_begin(progress, "ranking embeddings", items);
-    cursor_init(&job.cursor, items, TILE_ROWS);
+    cursor_init(&job.cursor, job.k ? items : 0, TILE_ROWS);
     parallel_run(workers, run_worker, &job);
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : job.status[w];

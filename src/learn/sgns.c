@@ -27,7 +27,7 @@
 #define DEFAULT_EPOCHS     5
 #define DEFAULT_PAIRS      5
 #define DEFAULT_NEGATIVES  5
-#define DEFAULT_MAX_PAIRS  60000000u
+#define DEFAULT_MAX_PAIRS  40000000u
 #define DEFAULT_RATE       0.05f
 #define DEFAULT_POWER      0.75f
 #define DIMENSIONS_MAX     512
@@ -80,27 +80,37 @@ struct trainer {
     int status[PARALLEL_WORKERS_MAX];
 };
 
-typedef float vector __attribute__((vector_size(32)));
+/* As wide as the smallest vector registers: wider ones would be kept in memory by the compiler. */
+typedef float vector __attribute__((vector_size(16)));
+
+static vector load(const float *from)
+{
+    vector v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static void store(float *to, vector v)
+{
+    memcpy(to, &v, sizeof v);
+}
 
 void sgns_step(const float *in, float *out, float *move, uint32_t dimensions, float label,
                float rate)
 {
-    vector sum = {0}, a, b, m;
+    vector even = {0}, odd = {0};
     for (uint32_t k = 0; k < dimensions; k += 8) {
-        memcpy(&a, in + k, sizeof a);
-        memcpy(&b, out + k, sizeof b);
-        sum += a * b;
+        even += load(in + k) * load(out + k);
+        odd += load(in + k + 4) * load(out + k + 4);
     }
-    float dot = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+    even += odd;
+    float dot = (even[0] + even[2]) + (even[1] + even[3]);
     float step = rate * (label - 1 / (1 + expf(-dot)));
-    for (uint32_t k = 0; k < dimensions; k += 8) {
-        memcpy(&a, in + k, sizeof a);
-        memcpy(&b, out + k, sizeof b);
-        memcpy(&m, move + k, sizeof m);
-        m += b * step;
-        b += a * step;
-        memcpy(move + k, &m, sizeof m);
-        memcpy(out + k, &b, sizeof b);
+    vector by = {step, step, step, step};
+    for (uint32_t k = 0; k < dimensions; k += 4) {
+        vector before = load(out + k);
+        store(move + k, load(move + k) + before * by);
+        store(out + k, before + load(in + k) * by);
     }
 }
 
@@ -431,7 +441,7 @@ static int train(struct trainer *t)
     return 0;
 }
 
-static int read_params(struct sgns_params *p, struct error *err)
+static void with_defaults(struct sgns_params *p)
 {
     p->dimensions = p->dimensions ? p->dimensions : DEFAULT_DIMENSIONS;
     p->epochs = p->epochs ? p->epochs : DEFAULT_EPOCHS;
@@ -441,6 +451,10 @@ static int read_params(struct sgns_params *p, struct error *err)
     p->rate = p->rate != 0 ? p->rate : DEFAULT_RATE;
     p->power = p->power != 0 ? p->power : DEFAULT_POWER;
     p->seed = p->seed ? p->seed : 1;
+}
+
+static int check_params(const struct sgns_params *p, struct error *err)
+{
     if (p->dimensions % 8 || p->dimensions > DIMENSIONS_MAX)
         return error_set(err, ERR_INVALID,
                          "embeddings: %u dimensions are not a multiple of 8 "
@@ -468,7 +482,8 @@ int sgns_train(const struct dataset *d, const struct sgns_params *params, struct
     t->p = *params;
     t->e = &made;
     t->workers = parallel_workers(params->threads);
-    int status = read_params(&t->p, err);
+    with_defaults(&t->p);
+    int status = check_params(&t->p, err);
     made.dimensions = t->p.dimensions;
     if (status == 0)
         status = train(t);
@@ -500,6 +515,10 @@ void embeddings_deinit(struct embeddings *e)
 
 uint64_t sgns_estimate_bytes(const struct dataset_shape *shape, const struct sgns_params *params)
 {
-    uint64_t dimensions = params->dimensions ? params->dimensions : DEFAULT_DIMENSIONS;
-    return shape->items * (8 * dimensions + 33) + 4 * shape->orders + (24ULL * ROUND_PAIRS_MAX);
+    struct sgns_params p = *params;
+    with_defaults(&p);
+    uint64_t total = shape->lines * p.pairs * p.epochs;
+    uint64_t round = round_pairs_of(total < p.max_pairs ? total : p.max_pairs);
+    uint64_t vectors = 8ULL * shape->items * p.dimensions;
+    return vectors + 33 * shape->items + 4 * shape->orders + (16 + 8) * round;
 }

@@ -208,8 +208,9 @@ uint64_t itemsets_find(const struct itemsets *s, const uint32_t *items, uint32_t
     return UINT64_MAX;
 }
 
-/* An upper bound of the number of sets: each needs min_support baskets that hold it. Larger sets
- * are counted for baskets of the size an average line lies in. */
+/* How many sets there may be: each needs min_support baskets that hold it, and no more than a
+ * quarter of all places where a set lies are in frequent ones (a twentieth in power laws). Larger
+ * sets are counted for baskets of the size an average line lies in. */
 static double most_sets(const struct dataset_shape *shape, const struct itemset_params *params,
                         uint32_t max_length)
 {
@@ -218,7 +219,7 @@ static double most_sets(const struct dataset_shape *shape, const struct itemset_
     double sets = 0, of_length = lines / (size > 1 ? size : 1);
     for (uint32_t k = 1; k <= max_length && of_length >= 1; k++) {
         of_length *= (size - k + 1) / k;
-        double most = of_length > 0 ? of_length / least : 0;
+        double most = of_length > 0 ? of_length / least / (k == 1 ? 1 : 4) : 0;
         sets += k == 1 && most > (double)shape->items ? (double)shape->items : most;
     }
     return sets;
@@ -231,9 +232,10 @@ uint64_t itemsets_estimate_bytes(const struct dataset_shape *shape,
     uint32_t length = length_of(params, budget), workers = parallel_workers(params->threads);
     double sets = most_sets(shape, params, length);
     sets = sets < (double)budget ? sets : (double)budget;
-    /* Rows and places, spans and counts, one worker's conditional rows and counters. */
-    uint64_t root = 8 * (shape->lines + shape->orders) + 8 * shape->orders + 60 * shape->items;
-    uint64_t search = workers * (40 * shape->items + 4 * shape->lines) + 8 * shape->orders;
+    /* Rows and places, spans and counts; supports seen, a worker's counters and its share of
+     * conditional rows. */
+    uint64_t root = 8 * shape->lines + 16 * shape->orders + 60 * shape->items;
+    uint64_t search = 8 * shape->orders + workers * (40 * shape->items + shape->lines / 2);
     /* A record and its growth; the ordered set, and the order while it is made. */
     double set = (5 + length) * 4.0 * 1.5 + (3 + length) * 4.0;
     return root + search + (uint64_t)(sets * set);

@@ -75,3 +75,15 @@ double measures_fisher(uint64_t n, uint64_t x, uint64_t y, uint64_t c)
         p = 1 - upper_tail(n, n - x, y, y - c + 1);
     return p < 0 ? 0 : p > 1 ? 1 : p;
 }
+
+double measures_fisher_bound(uint64_t n, uint64_t x, uint64_t y, uint64_t c)
+{
+    check_counts(n, x, y, c);
+    if (c * n <= x * y)
+        return 1;
+    double seen = (double)c / (double)x, expected = (double)y / (double)n;
+    double divergence = seen * log(seen / expected);
+    if (c < x)
+        divergence += (1 - seen) * log((1 - seen) / (1 - expected));
+    return exp(-(double)x * divergence);
+}

@@ -137,7 +137,8 @@ static bool passes(const struct builder *b, uint32_t body, uint32_t head, uint32
         return false;
     if ((u128)(c * n) * SCALE < (u128)(x * y) * l->lift)
         return false;
-    return l->fisher_p >= 1 || measures_fisher(n, x, y, c) <= l->fisher_p;
+    return measures_fisher_bound(n, x, y, c) <= l->fisher_p ||
+           measures_fisher(n, x, y, c) <= l->fisher_p;
 }
 
 /* The order of worth: leverage, then the shorter, then the smaller set. */

@@ -90,6 +90,25 @@ static void fisher_stays_a_probability_at_full_size(void **state)
     assert_near(measures_fisher(2000000, 20000, 20000, 200), 0.5095, 0.001);
 }
 
+static void bound_is_never_below_fisher(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 2);
+    uint32_t close = 0;
+    for (int round = 0; round < 20000; round++) {
+        uint32_t n = 1 + rng_below(&r, 3000), x = rng_below(&r, n + 1), y = rng_below(&r, n + 1);
+        uint32_t least = x + y > n ? x + y - n : 0, most = x < y ? x : y;
+        uint32_t c = least + rng_below(&r, most - least + 1);
+        double bound = measures_fisher_bound(n, x, y, c), p = measures_fisher(n, x, y, c);
+        assert_true(bound >= p * (1 - 1e-9) && bound <= 1);
+        close += bound < 0.05;
+    }
+    assert_true(close > 5000);
+    assert_near(measures_fisher_bound(10, 3, 10, 3), 1, 0);
+    assert_near(measures_fisher_bound(10, 0, 0, 0), 1, 0);
+}
+
 /* Falls as the count rises; the step at the mode, where the other tail is summed, is no exception.
  */
 static void fisher_falls_with_the_count(void **state)
@@ -146,6 +165,7 @@ int main(void)
         cmocka_unit_test(fisher_meets_the_worked_example),
         cmocka_unit_test(fisher_equals_its_definition),
         cmocka_unit_test(fisher_stays_a_probability_at_full_size),
+        cmocka_unit_test(bound_is_never_below_fisher),
         cmocka_unit_test(fisher_falls_with_the_count),
         cmocka_unit_test(undefined_values_are_nan_and_none_is_infinite),
         cmocka_unit_test(leverage_is_exact_where_products_are_large),
