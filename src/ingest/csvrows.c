@@ -200,10 +200,14 @@ static int take_item_row(struct csvrows *t, const struct csv_row *row, struct er
     buf_clear(&t->attributes);
     if (category.ptr)
         why = utf8_valid(category) ? category_from_path(category, &t->category) : "not valid UTF-8";
-    if (!why && attributes.ptr)
-        field = "attributes", why = parse_attributes(t, &scan, attributes);
-    if (!why && available.ptr)
-        field = "available", why = parse_available(available, &raw.available);
+    if (!why && attributes.ptr) {
+        field = "attributes";
+        why = parse_attributes(t, &scan, attributes);
+    }
+    if (!why && available.ptr) {
+        field = "available";
+        why = parse_available(available, &raw.available);
+    }
     if (scan.no_memory || t->category.failed || t->attributes.failed)
         return out_of_memory(err);
     if (why) {

@@ -68,6 +68,7 @@ static void quantities_are_whole_numbers_within_the_limit(void **state)
     row(STR("-3"), none, none, -3, RECORD_NO_PRICE, NULL);
     row(STR("2.000"), none, none, 2, RECORD_NO_PRICE, NULL);
     row(STR("1000000000"), none, none, 1000000000, RECORD_NO_PRICE, NULL);
+    row(STR("-1000000000"), none, none, -1000000000, RECORD_NO_PRICE, NULL);
     row(STR("0"), none, none, 0, 0, "quantity: is zero");
     row(STR("0.0"), none, none, 0, 0, "quantity: is zero");
     row(STR("1000000001"), none, none, 0, 0, "quantity: '1000000001' is beyond 1000000000");

@@ -274,6 +274,30 @@ static void a_stop_of_the_taker_comes_back(void **state)
     }
 }
 
+static int stop_at_once(void *context, const struct csv_row *row, struct error *err)
+{
+    (void)row;
+    ++*(int *)context;
+    return error_set(err, ERR_LIMIT, "enough");
+}
+
+static void a_stop_at_the_end_of_the_input_comes_back_too(void **state)
+{
+    (void)state;
+    static const char *const inputs[] = {"a,b\n", "a,\"b\"", "a,\"b", "a,b"};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        struct csv c;
+        int calls = 0;
+        csv_init(&c, stop_at_once, &calls);
+        int rc = csv_push(&c, str_of(inputs[i]), NULL);
+        if (rc == 0)
+            rc = csv_finish(&c, NULL);
+        assert_int_equal(rc, ERR_LIMIT);
+        assert_int_equal(calls, 1);
+        csv_deinit(&c);
+    }
+}
+
 static void running_out_of_memory_is_an_error(void **state)
 {
     (void)state;
@@ -301,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_row_beyond_a_mebibyte_is_reported_and_skipped),
         cmocka_unit_test(random_bytes_in_random_pieces_equal_the_plain_version),
         cmocka_unit_test(a_stop_of_the_taker_comes_back),
+        cmocka_unit_test(a_stop_at_the_end_of_the_input_comes_back_too),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

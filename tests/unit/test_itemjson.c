@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "ingest/itemjson.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* `text` gives the compact `expected`; or is refused for `reason`. */
@@ -53,6 +54,18 @@ static void attributes_of_other_shapes_are_refused(void **state)
     check(attributes_scan, "{\"a\":1", NULL, "not JSON: ends where ',' or '}' should be");
     check(attributes_scan, "{\"a\":[1 2]}", NULL,
           "not JSON: expected ',' or ']' at byte 8, got '2'");
+}
+
+static void an_attribute_key_has_at_most_256_bytes(void **state)
+{
+    (void)state;
+    char key[LIMIT_ID_BYTES + 2] = {0}, json[400], reason[100];
+    for (int over = 0; over < 2; over++) {
+        memset(key, 'x', LIMIT_ID_BYTES + (size_t)over);
+        snprintf(json, sizeof json, "{\"%s\":1}", key);
+        snprintf(reason, sizeof reason, "'%.40s\xe2\x80\xa6': a key has 1 to 256 bytes", key);
+        check(attributes_scan, json, json, over ? reason : NULL);
+    }
 }
 
 static void attributes_have_limits(void **state)
@@ -104,12 +117,15 @@ static void category_arrays_are_checked_name_by_name(void **state)
         check(category_scan, json, json,
               depth > LIMIT_CATEGORY_DEPTH ? "has more than 16 levels" : NULL);
     }
-    buf_clear(&text);
-    buf_text(&text, "[\"");
-    for (int i = 0; i <= LIMIT_CATEGORY_BYTES; i++)
-        buf_char(&text, 'x');
-    buf_text(&text, "\"]");
-    check(category_scan, buf_cstr(&text), NULL, "has a name longer than 256 bytes");
+    for (int over = 0; over < 2; over++) {
+        buf_clear(&text);
+        buf_text(&text, "[\"");
+        for (int i = 0; i < LIMIT_CATEGORY_BYTES + over; i++)
+            buf_char(&text, 'x');
+        buf_text(&text, "\"]");
+        const char *json = buf_cstr(&text);
+        check(category_scan, json, json, over ? "has a name longer than 256 bytes" : NULL);
+    }
     buf_deinit(&text);
 }
 
@@ -143,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attributes_are_written_compactly),
         cmocka_unit_test(attributes_of_other_shapes_are_refused),
+        cmocka_unit_test(an_attribute_key_has_at_most_256_bytes),
         cmocka_unit_test(attributes_have_limits),
         cmocka_unit_test(category_arrays_are_checked_name_by_name),
         cmocka_unit_test(category_paths_become_arrays),

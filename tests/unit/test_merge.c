@@ -246,6 +246,39 @@ static void random_orders_equal_the_slow_way(void **state)
     }
 }
 
+static void a_large_order_leaves_nothing_to_the_next(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, true);
+    for (int order = 0; order < 3; order++) {
+        for (int i = 0; i < 60; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "%d-%d", order, i);
+            add(&b, name, 1, 1);
+        }
+        add(&b, "0-7", 1, 1); /* in the first order only it merges */
+        struct record head = {.kind = RECORD_ORDER, .line = 1, .order_id = STR("o")};
+        int rc = merge_finish(&b.merge, &b.clean, &head, NULL);
+        assert_int_equal(rc, 0);
+        assert_int_equal(b.clean.counts.lines.merged, 1);
+        assert_int_equal(b.clean.given_lines, 60 + order * 61);
+    }
+    end(&b);
+}
+
+static void an_order_of_just_the_limit_is_good(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, false);
+    for (unsigned i = 0; i < LIMIT_ORDER_LINES; i++)
+        add(&b, "a", 1, 1);
+    finish(&b, "order 1 id=\"o\" rows=1000000\n    item=\"a\" quantity=1000000 price=1\n"
+               "orders read=1\nlines read=1000000 merged=999999\n");
+    end(&b);
+}
+
 static void an_order_beyond_the_limits_is_one_problem_and_frees_its_memory(void **state)
 {
     (void)state;
@@ -302,6 +335,8 @@ int main(void)
         cmocka_unit_test(an_order_of_which_nothing_is_left_is_cancelled),
         cmocka_unit_test(an_order_without_good_rows_is_excluded_or_rejected),
         cmocka_unit_test(random_orders_equal_the_slow_way),
+        cmocka_unit_test(a_large_order_leaves_nothing_to_the_next),
+        cmocka_unit_test(an_order_of_just_the_limit_is_good),
         cmocka_unit_test(an_order_beyond_the_limits_is_one_problem_and_frees_its_memory),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
