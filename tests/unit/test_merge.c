@@ -253,7 +253,7 @@ static void a_large_order_leaves_nothing_to_the_next(void **state)
     begin(&b, true);
     for (int order = 0; order < 3; order++) {
         for (int i = 0; i < 60; i++) {
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "%d-%d", order, i);
             add(&b, name, 1, 1);
         }
