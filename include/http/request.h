@@ -12,6 +12,8 @@
 #include "service/jobs.h"
 #include "service/trainer.h"
 
+#include <uv.h>
+
 struct MHD_Connection;
 struct conn;
 struct loop;
@@ -64,6 +66,9 @@ struct request {
     /* What it waits for. */
     bool waiting; /* suspended */
     int (*resume)(struct request *r);
+    uv_work_t pool;
+    void (*pool_work)(struct request *r);
+    void *state; /* the handler's, of the arena */
     union {
         struct op op; /* the others begin with it */
         struct item_delete_op item_delete;
@@ -90,6 +95,9 @@ int request_begin(struct request *r, struct str method, struct str version);
  * wrong. */
 int request_params(struct request *r, const struct field *table, void *into);
 int request_json(struct request *r, const struct field *table, void *into);
+/* 0, or 415: the body says that it is something else than plain JSON. Without a Content-Type, or
+ * with the one that `curl -d` sends, it is taken for JSON. */
+int request_json_type(struct request *r);
 /* For routes without parameters. */
 int request_no_params(struct request *r);
 /* The path's variable as a number >= 1; 0, or 404. */
@@ -104,5 +112,9 @@ int request_read(struct request *r, int (*resume)(struct request *r));
 void request_done(struct op *op);
 /* The same for an op that is not r->work. */
 int request_write_op(struct request *r, struct op *op, int (*resume)(struct request *r));
+/* Runs `work` on uv's pool: for what may block or takes longer than a loop should. Nobody else
+ * touches the request meanwhile. */
+int request_offload(struct request *r, void (*work)(struct request *r),
+                    int (*resume)(struct request *r));
 
 #endif

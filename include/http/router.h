@@ -58,6 +58,7 @@ struct match {
 };
 
 enum method method_parse(struct str name);
+struct match router_nowhere(void); /* what is known before, and of requests refused earlier */
 void router_find(enum method method, struct str path, struct match *out);
 /* "GET, HEAD, OPTIONS" of a path. */
 void router_allow(const struct path *path, struct buf *out);

@@ -184,17 +184,10 @@ static int submit(struct request *r, struct str record)
 
 static int check_write(struct request *r)
 {
-    struct str type = r->head.value[HEAD_CONTENT_TYPE];
-    struct str media = str_trim(str_cut(&type, ';'));
-    int status = request_no_params(r);
+    int status = request_json_type(r);
     if (!status)
-        status = request_external_id(r);
-    if (status)
-        return status;
-    if (media.ptr && !str_eq_nocase(media, STR("application/json")) &&
-        !(r->method == METHOD_PATCH && str_eq_nocase(media, STR("application/merge-patch+json"))))
-        return respond_problem(r, 415, "send the body as Content-Type: application/json");
-    return 0;
+        status = request_no_params(r);
+    return status ? status : request_external_id(r);
 }
 
 int handle_item_put(struct request *r)

@@ -53,10 +53,18 @@ static const struct field rules_params[] = {
 };
 /* clang-format on */
 
-static void write_page(struct request *r, const struct model *m, const struct rule_page *page,
-                       struct cursor_word *word)
+/* One browse, on its way to the pool and back. */
+struct browsing {
+    struct model *model; /* referenced */
+    struct rule_query query;
+    struct cursor_word word;
+    struct error err;
+};
+
+static void write_page(const struct browsing *b, const struct rule_page *page, struct buf *out)
 {
-    struct buf *out = &r->out;
+    const struct model *m = b->model;
+    struct cursor_word next = b->word;
     buf_text(out, "{\"model\":");
     buf_i64(out, m->id);
     buf_text(out, ",\"baskets\":");
@@ -70,41 +78,64 @@ static void write_page(struct request *r, const struct model *m, const struct ru
         encode_rule(m, page->rules[i], out);
     }
     buf_text(out, "],\"next\":");
-    word->position = page->next;
+    next.position = page->next;
     if (page->next)
-        cursor_write(word, out);
+        cursor_write(&next, out);
     else
         buf_text(out, "null");
     buf_char(out, '}');
 }
 
-static int answer(struct request *r, const struct model *m, const struct rules_input *in)
+static void browse(struct request *r)
 {
+    struct browsing *b = r->state;
     struct rule_page page;
-    struct error err = ERROR_INIT;
-    struct cursor_word word = {.version = (uint64_t)m->id, .question = cursor_question(&r->params)};
-    if (in->cursor.len) {
-        int rc = cursor_read(in->cursor, &word, &err);
-        if (rc != 0)
-            return respond_parameter(r, rc == ERR_NOT_FOUND ? 410 : 400, "cursor", &err);
-    }
-    struct rule_query q = {.antecedent = in->antecedent.at,
-                           .antecedent_count = in->antecedent.count,
-                           .consequent = in->consequent,
-                           .contains = in->contains.at,
-                           .contains_count = in->contains.count,
-                           .min_support = in->min_support,
-                           .min_confidence = in->min_confidence,
-                           .min_lift = in->min_lift,
-                           .sort = (enum rule_sort)(in->sort / 2),
-                           .ascending = in->sort % 2,
-                           .limit = in->limit,
-                           .after = (uint32_t)word.position};
-    if (browse_rules(m, &q, &page, &err) != 0)
-        return respond_error(r, &err);
-    write_page(r, m, &page, &word);
+    if (browse_rules(b->model, &b->query, &page, &b->err) != 0)
+        return;
+    write_page(b, &page, &r->out);
     free(page.rules);
+}
+
+static int browsed(struct request *r)
+{
+    struct browsing *b = r->state;
+    model_unref(b->model);
+    if (b->err.code != OK)
+        return respond_error(r, &b->err);
     return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
+}
+
+/* A scan of a million rules, or a page of a thousand with Fisher's test for each, takes some ms. */
+static int begin(struct request *r, struct model *m, const struct rules_input *in)
+{
+    struct browsing *b = arena_alloc(&r->arena, 1, sizeof *b);
+    if (!b)
+        return respond_problem(r, 503, "out of memory");
+    *b = (struct browsing){
+        .word = {.version = (uint64_t)m->id, .question = cursor_question(&r->params)}};
+    if (in->cursor.len) {
+        int rc = cursor_read(in->cursor, &b->word, &b->err);
+        if (rc != 0)
+            return respond_parameter(r, rc == ERR_NOT_FOUND ? 410 : 400, "cursor", &b->err);
+    }
+    b->query = (struct rule_query){.antecedent = in->antecedent.at,
+                                   .antecedent_count = in->antecedent.count,
+                                   .consequent = in->consequent,
+                                   .contains = in->contains.at,
+                                   .contains_count = in->contains.count,
+                                   .min_support = in->min_support,
+                                   .min_confidence = in->min_confidence,
+                                   .min_lift = in->min_lift,
+                                   .sort = (enum rule_sort)(in->sort / 2),
+                                   .ascending = in->sort % 2,
+                                   .limit = in->limit,
+                                   .after = (uint32_t)b->word.position};
+    b->model = model_ref(m);
+    r->state = b;
+    int status = request_offload(r, browse, browsed);
+    if (status != LATER)
+        model_unref(m);
+    return status;
 }
 
 int handle_rules(struct request *r)
@@ -117,5 +148,5 @@ int handle_rules(struct request *r)
     if (!m)
         return respond_problem(r, 503,
                                "there is no model yet: post orders to /ingest, then POST /train");
-    return answer(r, m, &in);
+    return begin(r, m, &in);
 }

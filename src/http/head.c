@@ -64,13 +64,14 @@ void head_target(struct head *h, struct str target, bool cut)
     }
 }
 
-/* RFC 9110, 5.6.2. */
+/* RFC 9110, 5.6.2: one bit for each character of the first 128 that a token may have. */
+static const uint64_t token_bits[2] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
+
 static bool is_token(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+        if (c >= 128 || !(token_bits[c / 64] >> c % 64 & 1))
             return false;
     }
     return s.len > 0;
@@ -78,12 +79,12 @@ static bool is_token(struct str s)
 
 static bool has_control(struct str s)
 {
+    bool found = false;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return true;
+        found |= (c < ' ' && c != '\t') || c == 0x7f;
     }
-    return false;
+    return found;
 }
 
 static bool starts_nocase(struct str s, struct str prefix)

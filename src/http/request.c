@@ -44,7 +44,7 @@ void request_reset(struct request *r)
     problems_init(&r->problems, &r->arena);
     error_clear(&r->err);
     r->params = (struct params){.at = NULL};
-    r->match = (struct match){.path = NULL};
+    r->match = router_nowhere();
     r->target = r->path = STR_NONE;
     r->begun = r->close = r->waiting = false;
     r->resume = NULL;
@@ -68,7 +68,7 @@ static bool is_plain_id(struct str id)
     for (size_t i = 0; i < id.len; i++) {
         unsigned char c = (unsigned char)id.ptr[i];
         bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alnum && (c == 0 || !strchr("-_.:+/=", c)))
+        if (!alnum && c != '-' && c != '_' && c != '.' && c != ':')
             return false;
     }
     return id.len > 0 && id.len <= REQUEST_ID_BYTES;
@@ -135,7 +135,6 @@ int request_begin(struct request *r, struct str method, struct str version)
     const char *reason = NULL;
     r->begun = true;
     r->method = method_parse(method);
-    router_find(METHOD_OTHER, STR(""), &r->match); /* "none", for metrics */
     set_id(r);
     int status = head_check(&r->head, version, r->method != METHOD_OTHER, &reason);
     if (status != 0) {
@@ -169,15 +168,28 @@ int request_no_params(struct request *r)
     return r->params.count ? request_params(r, none, NULL) : 0;
 }
 
-int request_json(struct request *r, const struct field *table, void *into)
+int request_json_type(struct request *r)
 {
-    struct str type = r->head.value[HEAD_CONTENT_TYPE];
-    struct str media = str_trim(str_cut(&type, ';'));
-    if (media.ptr && !str_eq_nocase(media, STR("application/json")))
+    static const struct str types[] = {{"application/json", 16},
+                                       {"application/merge-patch+json", 28},
+                                       {"application/x-www-form-urlencoded", 33}};
+    struct str rest = r->head.value[HEAD_CONTENT_TYPE];
+    struct str type = str_trim(str_cut(&rest, ';'));
+    bool known = !type.ptr;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        known |= str_eq_nocase(type, types[i]);
+    if (!known)
         return respond_problem(r, 415, "send the body as Content-Type: application/json");
     if (r->head.value[HEAD_CONTENT_ENCODING].ptr)
         return respond_problem(r, 415, "this body may not be compressed");
-    int status = request_no_params(r);
+    return 0;
+}
+
+int request_json(struct request *r, const struct field *table, void *into)
+{
+    int status = request_json_type(r);
+    if (status == 0)
+        status = request_no_params(r);
     if (status != 0)
         return status;
     struct error err = ERROR_INIT;
@@ -234,4 +246,30 @@ int request_read(struct request *r, int (*resume)(struct request *r))
     struct error err = ERROR_INIT;
     int rc = shop_read(request_shop(r), &r->work.op, &err);
     return wait_for(r, rc, &err, resume);
+}
+
+static void run_on_pool(uv_work_t *pool)
+{
+    struct request *r = pool->data;
+    r->pool_work(r);
+}
+
+static void back_from_pool(uv_work_t *pool, int status)
+{
+    (void)status; /* never cancelled */
+    struct request *r = pool->data;
+    struct loop *loop = r->loop;
+    loop_resume(r);
+    loop_drive(loop);
+}
+
+int request_offload(struct request *r, void (*work)(struct request *r),
+                    int (*resume)(struct request *r))
+{
+    r->pool.data = r;
+    r->pool_work = work;
+    r->resume = resume;
+    if (uv_queue_work(&r->loop->uv, &r->pool, run_on_pool, back_from_pool) != 0)
+        return respond_problem(r, 503, "there is no thread for it");
+    return LATER;
 }

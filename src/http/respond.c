@@ -203,13 +203,26 @@ static bool is_known(struct str list, struct str opaque)
     return false;
 }
 
+static void write_tag(char *out, XXH128_hash_t hash, bool weak)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (weak) {
+        memcpy(out, "W/", 2);
+        out += 2;
+    }
+    *out++ = '"';
+    for (int i = 0; i < 16; i++)
+        *out++ = digits[hash.low64 >> 4 * i & 15];
+    for (int i = 0; i < 8; i++)
+        *out++ = digits[hash.high64 >> 4 * i & 15];
+    memcpy(out, "\"", 2);
+}
+
 int respond_tagged(struct request *r, struct str bytes, bool weak)
 {
     if (r->out.failed)
         return 200; /* answered as out of memory later */
-    XXH128_hash_t hash = XXH3_128bits(bytes.ptr, bytes.len);
-    snprintf(r->etag, sizeof r->etag, "%s\"%016llx%08x\"", weak ? "W/" : "",
-             (unsigned long long)hash.low64, (unsigned)(hash.high64 & 0xffffffffu));
+    write_tag(r->etag, XXH3_128bits(bytes.ptr, bytes.len), weak);
     if (!r->head.value[HEAD_IF_NONE_MATCH].ptr)
         return 200;
     if (!is_known(r->head.value[HEAD_IF_NONE_MATCH], str_of(weak ? r->etag + 2 : r->etag)))

@@ -85,9 +85,14 @@ static bool fits(const char *pattern, struct str path, struct str *argument)
     return true;
 }
 
+struct match router_nowhere(void)
+{
+    return (struct match){.label = PATHS};
+}
+
 void router_find(enum method method, struct str path, struct match *out)
 {
-    *out = (struct match){.label = PATHS};
+    *out = router_nowhere();
     for (uint32_t i = 0; i < PATHS && !out->path; i++) {
         if (!fits(paths[i].pattern, path, &out->argument))
             continue;

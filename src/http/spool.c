@@ -16,13 +16,13 @@
 #define BLOCK_BYTES (256u << 10)
 
 struct spool {
-    uv_work_t work;
+    uv_work_t drop;
     struct request *request;
     struct shop *shop;
     struct buf filled;
     char name[64]; /* "": no file yet */
     int fd;
-    bool last, busy, kept;
+    bool last, kept;
     struct error err;
 };
 
@@ -34,7 +34,7 @@ struct spool *spool_new(struct request *r, struct str first)
     s->request = r;
     s->shop = request_shop(r);
     s->fd = -1;
-    s->work.data = s;
+    s->drop.data = s;
     buf_init(&s->filled, 0);
     buf_str(&s->filled, first);
     if (s->filled.failed) {
@@ -60,9 +60,9 @@ static int write_all(int fd, const char *bytes, size_t count, struct error *err)
 }
 
 /* On the pool. */
-static void write_block(uv_work_t *work)
+static void write_block(struct request *r)
 {
-    struct spool *s = work->data;
+    struct spool *s = r->spool;
     int rc = 0;
     if (s->fd < 0)
         rc = spool_create(s->shop, s->name, &s->fd, &s->err);
@@ -73,27 +73,7 @@ static void write_block(uv_work_t *work)
         s->fd = -1;
     }
     assert((rc == 0) == (s->err.code == OK));
-}
-
-static void block_written(uv_work_t *work, int status)
-{
-    (void)status;
-    struct spool *s = work->data;
-    struct loop *loop = s->request->loop;
-    s->busy = false;
     buf_clear(&s->filled);
-    loop_resume(s->request);
-    loop_drive(loop);
-}
-
-static int begin_write(struct spool *s, int (*resume)(struct request *r))
-{
-    s->request->resume = resume;
-    s->busy = true;
-    if (uv_queue_work(&s->request->loop->uv, &s->work, write_block, block_written) == 0)
-        return LATER;
-    s->busy = false;
-    return respond_problem(s->request, 503, "no thread for the upload");
 }
 
 static int go_on(struct request *r)
@@ -104,7 +84,7 @@ static int go_on(struct request *r)
 int spool_feed(struct spool *s, struct str bytes)
 {
     if (s->filled.len >= BLOCK_BYTES)
-        return begin_write(s, go_on);
+        return request_offload(s->request, write_block, go_on);
     buf_str(&s->filled, bytes);
     if (s->filled.failed)
         return respond_problem(s->request, 503, "out of memory");
@@ -114,7 +94,7 @@ int spool_feed(struct spool *s, struct str bytes)
 int spool_finish(struct spool *s, int (*resume)(struct request *r))
 {
     s->last = true;
-    return begin_write(s, resume);
+    return request_offload(s->request, write_block, resume);
 }
 
 int spool_finished(struct spool *s, char name[64])
@@ -148,8 +128,7 @@ void spool_free(struct spool *s)
 {
     if (!s)
         return;
-    assert(!s->busy);
     bool has_file = s->name[0] && !s->kept;
-    if (!has_file || uv_queue_work(&s->request->loop->uv, &s->work, drop_file, dropped) != 0)
-        dropped(&s->work, 0);
+    if (!has_file || uv_queue_work(&s->request->loop->uv, &s->drop, drop_file, dropped) != 0)
+        dropped(&s->drop, 0);
 }
