@@ -40,6 +40,8 @@ void db_undo(struct db *db); /* back to the savepoint and release it */
 /* Outside of a transaction: checkpoints when the WAL has grown by more than `wal_bytes`; truncates
  * it when `truncate`. Never waits for a reader; what one still holds stays for the next time. */
 int db_checkpoint(struct db *db, uint64_t wal_bytes, bool truncate, struct error *err) WARN_UNUSED;
+bool db_wal_empty(
+    struct db *db); /* what a truncating checkpoint wants, unless a reader is in the way */
 /* quick_check, or integrity_check when `full`: ERR_CORRUPT with the first finding. */
 int db_check(struct db *db, bool full, struct error *err) WARN_UNUSED;
 /* Consistent, durable copy to a new file while others write (VACUUM INTO), from a connection of its

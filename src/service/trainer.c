@@ -80,33 +80,6 @@ static int load_names(struct training *t, struct error *err)
     return rc;
 }
 
-static int load(struct training *t, struct error *err)
-{
-    struct order_stats stats;
-    struct dataset_limits limits = {.max_order_items = t->shop->settings->max_order_items};
-    if (!(t->orders = open_read(t->shop, "orders", err)))
-        return err->code;
-    int rc = orders_stats(t->orders, &stats, err);
-    if (rc == 0)
-        rc = dataset_init(&t->data, &limits, err);
-    if (rc != 0)
-        return rc;
-    t->changes = stats.changes;
-    progress_begin(t->progress, "reading orders", stats.orders);
-    rc = orders_scan(t->orders, add_order, t, t->progress, &t->out->damaged_orders, err);
-    if (rc == 0)
-        rc = dataset_finish(&t->data, err);
-    if (rc == 0)
-        rc = load_names(t, err);
-    db_close(t->orders);
-    t->orders = NULL;
-    t->out->orders = t->data.basket_count;
-    t->out->items = t->data.item_count;
-    t->out->users = t->data.user_count;
-    t->out->skipped_orders = t->data.skipped_orders;
-    return rc;
-}
-
 /* "0.1%" or "25"; settings have checked it. Empty: the builder's choice. */
 static void set_min_support(struct build_params *params, const char *text)
 {
@@ -134,6 +107,62 @@ static struct build_params params_of(const struct settings *s, struct progress *
     params.sgns.threads = s->threads;
     set_min_support(&params, s->min_support);
     return params;
+}
+
+/* As far as the counters tell: users at most one an order. */
+static void estimate(struct shop *shop, const struct order_stats *stats,
+                     struct dataset_shape *shape, struct estimate *out)
+{
+    struct build_params params = params_of(shop->settings, NULL);
+    pthread_rwlock_rdlock(&shop->catalog_lock);
+    uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
+    pthread_rwlock_unlock(&shop->catalog_lock);
+    *shape = (struct dataset_shape){
+        .orders = stats->orders, .lines = stats->lines, .items = items, .users = stats->orders};
+    build_estimate(shape, &params, out);
+}
+
+/* model_build holds the whole of it to the limit; here, that the orders alone fit. */
+static int check_memory(struct training *t, const struct order_stats *stats, struct error *err)
+{
+    uint64_t limit = t->shop->settings->memory_limit_bytes;
+    struct dataset_shape shape;
+    struct estimate needed;
+    estimate(t->shop, stats, &shape, &needed);
+    if (!limit || needed.dataset_bytes <= limit)
+        return 0;
+    return error_set(
+        err, ERR_LIMIT, "memory-limit: the orders alone need %llu MiB, the limit is %llu MiB",
+        (unsigned long long)(needed.dataset_bytes >> 20), (unsigned long long)(limit >> 20));
+}
+
+static int load(struct training *t, struct error *err)
+{
+    struct order_stats stats;
+    struct dataset_limits limits = {.max_order_items = t->shop->settings->max_order_items};
+    if (!(t->orders = open_read(t->shop, "orders", err)))
+        return err->code;
+    int rc = orders_stats(t->orders, &stats, err);
+    if (rc == 0)
+        rc = dataset_init(&t->data, &limits, err);
+    if (rc != 0)
+        return rc;
+    t->changes = stats.changes;
+    if ((rc = check_memory(t, &stats, err)) != 0)
+        return rc;
+    progress_begin(t->progress, "reading orders", stats.orders);
+    rc = orders_scan(t->orders, add_order, t, t->progress, &t->out->damaged_orders, err);
+    if (rc == 0)
+        rc = dataset_finish(&t->data, err);
+    if (rc == 0)
+        rc = load_names(t, err);
+    db_close(t->orders);
+    t->orders = NULL;
+    t->out->orders = t->data.basket_count;
+    t->out->items = t->data.item_count;
+    t->out->users = t->data.user_count;
+    t->out->skipped_orders = t->data.skipped_orders;
+    return rc;
 }
 
 static void parameters_json(const struct settings *s, struct buf *out)
@@ -342,12 +371,6 @@ int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estima
     db_close(db);
     if (rc != 0)
         return rc;
-    pthread_rwlock_rdlock(&shop->catalog_lock);
-    uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
-    pthread_rwlock_unlock(&shop->catalog_lock);
-    struct build_params params = params_of(shop->settings, NULL);
-    *shape = (struct dataset_shape){
-        .orders = stats.orders, .lines = stats.lines, .items = items, .users = stats.orders};
-    build_estimate(shape, &params, out);
+    estimate(shop, &stats, shape, out);
     return 0;
 }

@@ -173,10 +173,10 @@ static void checkpoint(struct writer *w, bool scrub)
 {
     struct error err = ERROR_INIT;
     w->scrub_wanted = w->scrub_wanted || scrub;
-    if (db_checkpoint(w->db, w->scrub_wanted ? 0 : WAL_BYTES, w->scrub_wanted, &err) == 0)
-        w->scrub_wanted = false;
-    else
-        log_debug("store.checkpoint", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+    if (db_checkpoint(w->db, w->scrub_wanted ? 0 : WAL_BYTES, w->scrub_wanted, &err) != 0)
+        log_warn("store.checkpoint", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+    if (w->scrub_wanted)
+        w->scrub_wanted = !db_wal_empty(w->db);
 }
 
 static void take_effect(struct writer *w, struct op *ops)

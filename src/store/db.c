@@ -365,6 +365,11 @@ done:
     return rc;
 }
 
+bool db_wal_empty(struct db *db)
+{
+    return file_bytes(db->path, "-wal") == 0;
+}
+
 uint64_t db_bytes(struct db *db)
 {
     return file_bytes(db->path, "") + file_bytes(db->path, "-wal");

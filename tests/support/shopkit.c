@@ -120,6 +120,19 @@ int64_t shopkit_count(struct shopkit *k, const char *sql)
     return value;
 }
 
+struct sqlite3 *shopkit_begin_read(struct shopkit *k)
+{
+    sqlite3 *db = open_beside(k);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM orders", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+void shopkit_end_read(struct sqlite3 *reader)
+{
+    sqlite3_close(reader);
+}
+
 static void dump_table(sqlite3 *db, const char *table, struct buf *out)
 {
     char sql[128];

@@ -29,6 +29,9 @@ void shopkit_orders(struct shopkit *k, const char *prefix, uint32_t count, uint3
 
 /* Runs a query of one number on DIR/orders.db beside the shop. */
 int64_t shopkit_count(struct shopkit *k, const char *sql);
+/* A connection beside the shop that holds a read transaction. */
+struct sqlite3 *shopkit_begin_read(struct shopkit *k);
+void shopkit_end_read(struct sqlite3 *reader);
 /* Every row of every table as text; the caller frees. */
 char *shopkit_dump(struct shopkit *k);
 /* How often the bytes stand in a file of the directory (not in subdirectories). */

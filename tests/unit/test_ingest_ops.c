@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct shopkit kit;
 static struct ingest_report report;
@@ -293,6 +294,22 @@ static void erasing_a_user_leaves_no_trace_of_the_id(void **state)
     assert_int_equal(op.orders, 1);
 }
 
+static void a_reader_in_the_way_only_delays_the_erasure(void **state)
+{
+    (void)state;
+    send("{\"order_id\":\"1\",\"user_id\":\"someone@example.org\",\"items\":[{\"item_id\":\"a\"}]}"
+         "\n");
+    struct sqlite3 *reader = shopkit_begin_read(&kit);
+    struct user_op op;
+    user_erase_prepare(&op, STR("someone@example.org"), NULL);
+    assert_int_equal(shop_write_wait(kit.shop, &op.op, NULL), 0);
+    assert_true(shopkit_bytes_in_files(&kit, "someone@example.org") > 0);
+    shopkit_end_read(reader);
+    for (int i = 0; i < 50 && shopkit_bytes_in_files(&kit, "someone@example.org"); i++)
+        usleep(100000);
+    assert_int_equal(shopkit_bytes_in_files(&kit, "someone@example.org"), 0);
+}
+
 static void erasing_deletes_the_orders_when_the_settings_say_so(void **state)
 {
     (void)state;
@@ -380,6 +397,7 @@ int main(void)
         T(what_an_item_record_gave_no_order_changes),
         T(a_deleted_item_keeps_its_slot_and_comes_back_with_an_item_record),
         T(erasing_a_user_leaves_no_trace_of_the_id),
+        T(a_reader_in_the_way_only_delays_the_erasure),
         T(erasing_deletes_the_orders_when_the_settings_say_so),
         T(bad_lines_are_listed_and_the_good_ones_stay),
         T(a_failed_allocation_ingests_all_or_nothing),

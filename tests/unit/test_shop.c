@@ -13,6 +13,7 @@
 #include "support/oom.h"
 #include "support/shopkit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,56 @@ static void a_catalogue_survives_a_restart_whole(void **state)
     assert_false(item->available);
 }
 
+/* The child tells every acknowledged order through a pipe, one byte each, until it is killed. */
+static void acknowledge_until_killed(int round, int pipe_end)
+{
+    shopkit_open(&kit, SHOP_SERVE);
+    for (uint32_t i = 0;; i++) {
+        char text[128];
+        snprintf(
+            text, sizeof text,
+            "{\"order_id\":\"r%d-%u\",\"user_id\":\"u%u\",\"items\":[{\"item_id\":\"r%dx%u\"}]}\n",
+            round, i, i % 7, round, i % 50);
+        if (shopkit_ingest(&kit, text, NULL) != 0 || write(pipe_end, "!", 1) != 1)
+            _exit(1);
+    }
+}
+
+static void what_was_acknowledged_survives_kills(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 12 };
+    int64_t acknowledged = 0;
+    shopkit_shut(&kit);
+    for (int round = 0; round < ROUNDS; round++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            acknowledge_until_killed(round, ends[1]);
+        close(ends[1]);
+        char byte;
+        for (int i = 0; i < 5 + round * 7; i++)
+            acknowledged += read(ends[0], &byte, 1) == 1;
+        assert_int_equal(kill(child, SIGKILL), 0);
+        while (read(ends[0], &byte, 1) == 1)
+            acknowledged++;
+        close(ends[0]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
+    shopkit_open(&kit, SHOP_COMMAND);
+    int64_t orders = shopkit_count(&kit, "SELECT count(*) FROM orders");
+    assert_true(orders >= acknowledged && orders <= acknowledged + ROUNDS);
+    assert_int_equal(shopkit_count(&kit, "SELECT orders FROM totals"), orders);
+    assert_int_equal(shopkit_count(&kit, "SELECT integrity_check = 'ok' FROM "
+                                         "pragma_integrity_check LIMIT 1"),
+                     1);
+    assert_int_equal(shopkit_count(&kit, "SELECT count(*) FROM orders, json_each(lines) WHERE "
+                                         "value ->> 0 NOT IN (SELECT item_key FROM items)"),
+                     0);
+}
+
 static void draining_is_said(void **state)
 {
     (void)state;
@@ -298,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(a_second_process_is_told_who_has_the_directory), /* forks before OpenMP has threads */
+        T(what_was_acknowledged_survives_kills),
         T(a_newer_schema_is_refused),
         T(a_backup_beside_a_writer_is_a_prefix),
         T(a_backup_needs_no_running_server),
