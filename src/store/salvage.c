@@ -87,8 +87,8 @@ int models_salvage(struct db *db, const char *damaged, uint32_t *copied, struct 
         for (uint32_t i = 0; i < count; i++) {
             if (copy_model(db, ids[i], false, NULL) == 0)
                 ++*copied;
-            else
-                rc = copy_model(db, ids[i], true, NULL); /* or not even that */
+            else if (copy_model(db, ids[i], true, NULL) != 0)
+                break; /* not even that: damage at the head of the file */
         }
         rc = sql_do(db, DETACH, err);
     }

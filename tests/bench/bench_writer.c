@@ -68,11 +68,12 @@ static int report(struct submitter *s, uint32_t threads, double seconds)
         failed = failed || s[i].failed;
     }
     qsort(all, total, sizeof *all, by_value);
-    if (total)
+    if (total) {
+        uint64_t p50_ns = all[total / 2], p99_ns = all[total * 99 / 100];
         printf("result writer.orders_per_s %.0f orders/s\n"
                "result writer.p50 %.2f ms\nresult writer.p99 %.2f ms\n",
-               (double)total / seconds, (double)all[total / 2] / 1e6,
-               (double)all[total * 99 / 100] / 1e6);
+               (double)total / seconds, (double)p50_ns / 1e6, (double)p99_ns / 1e6);
+    }
     free(all);
     return failed || !total;
 }
