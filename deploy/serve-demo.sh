@@ -27,14 +27,14 @@ cat <<TEXT
 
 basketd answers on $url as soon as it says so below. From another terminal:
 
-    curl '$url/recommend?items=${item:-sku-000001}&limit=3'
-    curl '$url/rules?antecedent=${item:-sku-000001}&limit=3'
-    curl -H 'Content-Type: application/json' \\
+    curl -sw '\n' '$url/recommend?items=${item:-sku-000001}&limit=3'
+    curl -sw '\n' '$url/rules?antecedent=${item:-sku-000001}&limit=3'
+    curl -sw '\n' -H 'Content-Type: application/json' \\
         -d '{"items":["${item:-sku-000001}"],"filter":{"in_stock":true},"explain":true}' '$url/recommend'
-    curl -H 'Content-Type: application/json' \\
+    curl -sw '\n' -H 'Content-Type: application/json' \\
         -d '{"order_id":"web-1","items":[{"item_id":"${item:-sku-000001}","quantity":1}]}' '$url/ingest'
-    curl -X POST '$url/train'
-    curl '$url/readyz'
+    curl -sw '\n' -X POST '$url/train'
+    curl -sw '\n' '$url/readyz'
 
 Ctrl-C ends it; the data stays in $data.
 
