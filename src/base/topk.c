@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 static bool better(const struct topk_entry *a, const struct topk_entry *b)
 {
@@ -67,8 +66,13 @@ int topk_compare(const void *a, const void *b)
     return better(a, b) ? -1 : better(b, a) ? 1 : 0;
 }
 
+/* Heapsort: nothing is allocated, unlike in qsort. */
 void topk_sort(struct topk *t)
 {
-    if (t->count > 1)
-        qsort(t->entries, t->count, sizeof *t->entries, topk_compare);
+    for (uint32_t last = t->count; last-- > 1;) {
+        struct topk_entry worst = t->entries[0];
+        t->entries[0] = t->entries[last];
+        sift_down(t->entries, last);
+        t->entries[last] = worst;
+    }
 }
