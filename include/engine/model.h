@@ -19,7 +19,7 @@ const char *source_name(enum source_kind kind); /* "llr", "cosine", "sgns" */
 
 struct source {
     struct csr rows; /* item -> best items, best first, (0,1]: scaled so that the largest is 1 */
-    uint32_t *both;  /* [entries] baskets with both items: the evidence */
+    uint32_t *both;  /* [entries] baskets with both items, >= 1: the evidence */
     float basket_weight, similar_weight; /* share in the blend of that surface; 0: not in it */
 };
 

@@ -51,7 +51,8 @@ struct query {
 
 /* Why a suggestion is there. basket: the strongest rule whose antecedent is in the context (see
  * struct strong_rules; ties: the first in rule order), else, as for similar, the context item with
- * the greatest contribution to the score (ties: the earlier source, then the earlier item). */
+ * the greatest contribution to the score by one source (ties: the earlier source, then the earlier
+ * item). */
 enum because_kind { BECAUSE_NONE, BECAUSE_RULE, BECAUSE_NEIGHBOUR, BECAUSE_TREND, BECAUSE_POPULAR };
 const char *because_kind_name(enum because_kind k);
 

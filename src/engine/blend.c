@@ -1,9 +1,9 @@
 /* From cells to candidates, best first.
  *
  * The blend is linear: sources are scaled to (0,1] when the model is built and weighed while they
- * are gathered, so what is left is the order. Candidates form a binary heap that is popped until
- * the answer is full: O(candidates) to build, O(log candidates) for each one looked at, and filters
- * only see the few that matter.
+ * are gathered, so what is left is the order. One pass keeps the best few more than are asked for;
+ * mostly they fill the answer. When filters drop more, the others are made a heap and popped until
+ * the answer is full, so that filters only ever see candidates that may be in it.
  *
  * similar weighs a candidate by its category's nearness to the context: substitutes stand in the
  * same shelf, complements need not. Names are compared as the JSON text the store wrote, where
@@ -16,6 +16,11 @@
 /* Context items whose categories are looked at; an item page has one. */
 #define AFFINITY_CONTEXT_MAX 8
 
+static struct topk_entry entry_of(const struct request *r, struct candidate c)
+{
+    return (struct topk_entry){c.score, r->m->popularity.rank[c.item], c.item};
+}
+
 static bool before(const struct request *r, struct candidate a, struct candidate b)
 {
     if (a.score != b.score)
@@ -25,8 +30,8 @@ static bool before(const struct request *r, struct candidate a, struct candidate
 
 static void sift_down(const struct request *r, uint32_t at)
 {
-    struct candidate *heap = r->s->heap;
-    uint32_t count = r->s->heap_count;
+    struct candidate *heap = r->s->found;
+    uint32_t count = r->s->found_count;
     struct candidate moving = heap[at];
     for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
         if (child + 1 < count && before(r, heap[child + 1], heap[child]))
@@ -108,29 +113,72 @@ static void weigh_by_category(struct request *r)
     }
     if (count == 0)
         return;
-    for (uint32_t x = 0; x < s->heap_count; x++)
-        s->heap[x].score *= affinity(r, s->heap[x].item, paths, count);
+    for (uint32_t x = 0; x < s->found_count; x++) {
+        if (x + CATALOG_AHEAD < s->found_count)
+            prefetch_entry(r, s->found[x + CATALOG_AHEAD].item);
+        s->found[x].score *= affinity(r, s->found[x].item, paths, count);
+    }
+}
+
+static void sort_head(struct request *r)
+{
+    struct scratch *s = r->s;
+    struct topk best;
+    topk_init(&best, s->head, r->q->limit + HEAD_SPARE(r->q->limit));
+    for (uint32_t x = 0; x < s->found_count; x++) {
+        struct candidate c = s->found[x];
+        if (best.count == best.k && c.score < s->head[0].score)
+            continue; /* as topk_offer would find, without looking the rank up */
+        topk_offer(&best, c.item, c.score, r->m->popularity.rank[c.item]);
+    }
+    topk_sort(&best);
+    s->head_count = best.count;
+    s->head_at = 0;
 }
 
 void blend_candidates(struct request *r)
 {
     struct scratch *s = r->s;
-    for (uint32_t x = 0; x < s->heap_count; x++)
-        s->heap[x].score = s->cells[s->heap[x].item].score;
+    for (uint32_t x = 0; x < s->found_count; x++)
+        s->found[x].score = s->cells[s->found[x].item].score;
     if (r->q->surface == SURFACE_SIMILAR)
         weigh_by_category(r);
-    for (uint32_t x = s->heap_count / 2; x > 0; x--)
+    sort_head(r);
+    s->is_heap = false;
+}
+
+/* What comes after the head, as a heap. */
+static void heap_others(struct request *r)
+{
+    struct scratch *s = r->s;
+    struct topk_entry last = s->head[s->head_count - 1];
+    uint32_t others = 0;
+    for (uint32_t x = 0; x < s->found_count; x++) {
+        struct topk_entry entry = entry_of(r, s->found[x]);
+        if (topk_compare(&last, &entry) < 0)
+            s->found[others++] = s->found[x];
+    }
+    s->found_count = others;
+    for (uint32_t x = others / 2; x > 0; x--)
         sift_down(r, x - 1);
+    s->is_heap = true;
 }
 
 bool blend_next(struct request *r, struct candidate *out)
 {
     struct scratch *s = r->s;
-    if (s->heap_count == 0)
+    if (s->head_at < s->head_count) {
+        const struct topk_entry *next = &s->head[s->head_at++];
+        *out = (struct candidate){next->score, next->item};
+        return true;
+    }
+    if (!s->is_heap && s->found_count > s->head_count)
+        heap_others(r);
+    if (!s->is_heap || s->found_count == 0)
         return false;
-    *out = s->heap[0];
-    s->heap[0] = s->heap[--s->heap_count];
-    if (s->heap_count)
+    *out = s->found[0];
+    s->found[0] = s->found[--s->found_count];
+    if (s->found_count)
         sift_down(r, 0);
     return true;
 }

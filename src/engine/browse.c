@@ -12,6 +12,7 @@
 #include "model_internal.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,8 +107,17 @@ static bool rule_has(const struct rules *rules, uint32_t rule, uint32_t item)
     return false;
 }
 
-/* The divisions are those of mine/measures, so that a value read in one answer is a bound that
- * keeps the same rule in the next. */
+/* top/bottom >= bound, by a product where that is clear, as divisions are slow. Where it is close
+ * the division decides, the one of mine/measures, so that a value read in one answer is a bound
+ * that keeps the same rule in the next. */
+static inline bool at_least(double top, double bottom, double bound)
+{
+    double product = bound * bottom;
+    if (fabs(top - product) > 1e-12 * product)
+        return top > product;
+    return top / bottom >= bound;
+}
+
 static bool passes(const struct browse *b, uint32_t rule)
 {
     const struct rule_query *q = b->q;
@@ -115,13 +125,11 @@ static bool passes(const struct browse *b, uint32_t rule)
     if (b->consequent != DICT_NONE && rules->consequent[rule] != b->consequent)
         return false;
     double n = rules->basket_count, both = rules->both[rule], body = rules->body[rule];
-    if (both / n < q->min_support || both / body < q->min_confidence ||
-        both * n / (body * rules->head[rule]) < q->min_lift)
-        return false;
-    for (uint32_t x = 0; x < b->contains_count; x++)
-        if (!rule_has(rules, rule, b->contains[x]))
-            return false;
-    return true;
+    bool good = at_least(both, n, q->min_support) & at_least(both, body, q->min_confidence) &
+                at_least(both * n, body * rules->head[rule], q->min_lift);
+    for (uint32_t x = 0; x < b->contains_count && good; x++)
+        good = rule_has(rules, rule, b->contains[x]);
+    return good;
 }
 
 static void mark_range(void *context, uint32_t begin, uint32_t end)

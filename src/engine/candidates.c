@@ -21,7 +21,7 @@ static void offer_rules(void *context, uint32_t begin, uint32_t end)
             *cell = (struct cell){s->stamp, rule.strength};
             s->rule_at[rule.consequent] = s->ruled_count;
             s->ruled[s->ruled_count++] = (struct ruled){rule.consequent, x};
-            s->heap[s->heap_count++].item = rule.consequent;
+            s->found[s->found_count++].item = rule.consequent;
         } else if (rule.strength >= cell->score) {
             struct ruled *best = &s->ruled[s->rule_at[rule.consequent]];
             if (rule.strength > cell->score || x < best->strong)
@@ -56,7 +56,8 @@ void gather_rules(struct request *r)
 static void add_row(struct scratch *s, const struct csr *rows, uint32_t item, float scale)
 {
     struct cell *cells = s->cells;
-    uint32_t stamp = s->stamp, count = s->heap_count;
+    struct candidate *found = s->found;
+    uint32_t stamp = s->stamp, count = s->found_count;
     for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
         uint32_t j = rows->column[e];
         float add = scale * rows->value[e];
@@ -64,21 +65,35 @@ static void add_row(struct scratch *s, const struct csr *rows, uint32_t item, fl
             cells[j].score += add;
         } else {
             cells[j] = (struct cell){stamp, add};
-            s->heap[count++].item = j;
+            found[count++].item = j;
         }
     }
-    s->heap_count = count;
+    s->found_count = count;
+}
+
+/* A row is a few hundred bytes anywhere in a matrix far larger than the caches: it is fetched while
+ * the one before it is added. */
+static void prefetch_row(const struct csr *rows, uint32_t item)
+{
+    const uint64_t end = rows->start[item + 1], per_line = 64 / sizeof *rows->column;
+    for (uint64_t e = rows->start[item]; e < end; e += per_line) {
+        __builtin_prefetch(rows->column + e);
+        __builtin_prefetch(rows->value + e);
+    }
 }
 
 void gather_rows(struct request *r)
 {
     struct scratch *s = r->s;
     for (int k = 0; k < SOURCE_COUNT; k++) {
-        const struct source *source = &r->m->sources[k];
-        float weight = surface_weight(source, r->q->surface);
+        const struct csr *rows = &r->m->sources[k].rows;
+        float weight = surface_weight(&r->m->sources[k], r->q->surface);
         if (weight <= 0)
             continue;
-        for (uint32_t x = 0; x < s->context_count; x++)
-            add_row(s, &source->rows, s->context[x], weight / (float)s->context_count);
+        for (uint32_t x = 0; x < s->context_count; x++) {
+            if (x + 1 < s->context_count)
+                prefetch_row(rows, s->context[x + 1]);
+            add_row(s, rows, s->context[x], weight / (float)s->context_count);
+        }
     }
 }

@@ -51,7 +51,8 @@ static void measure_neighbour(const struct model *m, struct suggestion *suggesti
     set_measures(b, &x);
 }
 
-/* The neighbours among `row`'s entries that contribute more than any before. */
+/* The neighbours among `row`'s entries that contribute more than any before. Pairs no order ever
+ * had (an embedding may see them) come after all others: contributions are below 1. */
 static void explain_by_row(struct request *r, enum source_kind kind, uint32_t row, float *greatest)
 {
     const struct source *source = &r->m->sources[kind];

@@ -2,8 +2,6 @@
  * filter that few items pass makes the walk long, so the catalogue entries ahead are prefetched. */
 #include "recommend_internal.h"
 
-#define PREFETCH_AHEAD 8
-
 static bool is_trending(const struct popularity *p, uint32_t item)
 {
     return p->orders_7d[item] > 0 && p->trend[item] > 0;
@@ -29,10 +27,8 @@ uint32_t trending_begin(struct request *r)
 static bool walk_next(struct request *r, uint32_t *item)
 {
     while (r->walk_count > 0) {
-        if (r->walk_count > PREFETCH_AHEAD) {
-            uint32_t slot = r->m->slot[r->walk[PREFETCH_AHEAD]];
-            __builtin_prefetch(r->c->items + (slot < r->c->count ? slot : 0));
-        }
+        if (r->walk_count > CATALOG_AHEAD)
+            prefetch_entry(r, r->walk[CATALOG_AHEAD]);
         *item = *r->walk++;
         r->walk_count--;
         if (!is_context(r->s, *item))

@@ -11,12 +11,18 @@
 #include "engine/recommend.h"
 
 #include "base/limits.h"
+#include "base/topk.h"
 
 #include <math.h>
 
 /* Rules are matched against the last items of a longer context: the number of subsets grows with a
  * power of it, and what matches beyond is mostly the same few popular items. */
 #define RULE_CONTEXT_MAX 50
+
+/* Candidates that are sorted at once: those of the largest answer, and as many as a common filter
+ * drops. */
+#define HEAD_SPARE(limit) ((limit) / 2 + 16)
+#define HEAD_MAX          (LIMIT_ANSWER_ITEMS + HEAD_SPARE(LIMIT_ANSWER_ITEMS))
 
 /* The running score of an item, valid when `stamp` is the request's. Context items have score
  * +infinity: adding to them changes nothing and they are in no list of candidates. */
@@ -38,14 +44,17 @@ struct ruled { /* the strongest rule found for an item */
 struct scratch {
     uint32_t item_cap; /* length of the arrays per item */
     uint32_t stamp;
-    struct cell *cells;     /* [item_cap] */
-    uint32_t *excluded;     /* [item_cap] stamp: excluded */
-    struct candidate *heap; /* [item_cap] candidates in order of first touch, then a heap */
-    uint32_t *rule_at;      /* [item_cap] sparse set: the item's place in `ruled`, if it is there */
-    struct ruled *ruled;    /* [item_cap] */
-    uint32_t context_count, unknown_count, heap_count, ruled_count;
+    struct cell *cells;      /* [item_cap] */
+    uint32_t *excluded;      /* [item_cap] stamp: excluded */
+    struct candidate *found; /* [item_cap + 1] candidates in order of first touch */
+    uint32_t *rule_at;       /* [item_cap] sparse set: the item's place in `ruled`, if there */
+    struct ruled *ruled;     /* [item_cap] */
+    uint32_t context_count, unknown_count, found_count, ruled_count;
+    uint32_t head_count, head_at;        /* sorted candidates and how many of them were taken */
+    bool is_heap;                        /* `found` is the heap of the others */
     uint32_t context[LIMIT_QUERY_ITEMS]; /* distinct known items, in the order given */
     uint32_t unknown[LIMIT_QUERY_ITEMS];
+    struct topk_entry head[HEAD_MAX];
     struct suggestion items[LIMIT_ANSWER_ITEMS];
 };
 
@@ -64,16 +73,24 @@ static inline bool is_context(const struct scratch *s, uint32_t item)
     return s->cells[item].stamp == s->stamp && isinf(s->cells[item].score);
 }
 
+/* Catalogue entries are read in random order: ask for those a few steps ahead. */
+#define CATALOG_AHEAD 8
+static inline void prefetch_entry(const struct request *r, uint32_t item)
+{
+    uint32_t slot = r->m->slot[item];
+    __builtin_prefetch(r->c->items + (slot < r->c->count ? slot : 0));
+}
+
 static inline float surface_weight(const struct source *s, enum surface surface)
 {
     return surface == SURFACE_SIMILAR ? s->similar_weight : s->basket_weight;
 }
 
-/* candidates.c: the scratch's cells and the items of its heap (scores not yet set). */
+/* candidates.c: the scratch's cells and the items of `found` (scores not yet set). */
 void gather_rules(struct request *r);
 void gather_rows(struct request *r);
 
-/* blend.c: final scores and heap order; then the best one left, false: none. */
+/* blend.c: final scores; then the best one left, false: none. */
 void blend_candidates(struct request *r);
 bool blend_next(struct request *r, struct candidate *out);
 
