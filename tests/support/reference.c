@@ -1,0 +1,384 @@
+#include "support/reference.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_ITEMS 50
+
+struct scored {
+    uint32_t item;
+    float score;
+};
+
+struct state {
+    const struct model *m;
+    const struct catalog *c;
+    const struct query *q;
+    uint32_t context[LIMIT_QUERY_ITEMS], context_count;
+};
+
+static const struct model *sort_model; /* one test at a time */
+
+static uint32_t find_item(const struct model *m, struct str id)
+{
+    for (uint32_t i = 0; i < m->item_count; i++)
+        if (str_eq(dict_name(&m->items, i), id))
+            return i;
+    return UINT32_MAX;
+}
+
+static bool among(const uint32_t *items, uint32_t count, uint32_t item)
+{
+    for (uint32_t x = 0; x < count; x++)
+        if (items[x] == item)
+            return true;
+    return false;
+}
+
+static void resolve(struct state *s, struct reference *out)
+{
+    for (uint32_t x = 0; x < s->q->item_count; x++) {
+        uint32_t item = find_item(s->m, s->q->items[x]);
+        if (item != UINT32_MAX) {
+            if (!among(s->context, s->context_count, item))
+                s->context[s->context_count++] = item;
+            continue;
+        }
+        bool repeated = false;
+        for (uint32_t y = 0; y < x; y++)
+            repeated = repeated || str_eq(s->q->items[x], s->q->items[y]);
+        if (!repeated)
+            out->unknown[out->answer.unknown_count++] = x;
+    }
+}
+
+static float wilson(double hits, double trials)
+{
+    double z = 1.959963984540054, n = trials, p = hits / n;
+    double middle = p + z * z / (2 * n);
+    double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    return (float)((middle - half) / (1 + z * z / n));
+}
+
+static bool rule_subset(const struct rules *r, uint32_t rule, const uint32_t *items, uint32_t count)
+{
+    for (uint64_t e = r->start[rule]; e < r->start[rule + 1]; e++)
+        if (!among(items, count, r->antecedent[e]))
+            return false;
+    return true;
+}
+
+/* No shorter rule inside this one is as strong. */
+static bool undominated(const struct rules *r, uint32_t rule)
+{
+    uint32_t length = (uint32_t)(r->start[rule + 1] - r->start[rule]);
+    float strength = wilson(r->both[rule], r->body[rule]);
+    for (uint32_t x = 0; x < r->count; x++)
+        if (x != rule && r->consequent[x] == r->consequent[rule] &&
+            r->start[x + 1] - r->start[x] < length &&
+            rule_subset(r, x, r->antecedent + r->start[rule], length) &&
+            wilson(r->both[x], r->body[x]) >= strength)
+            return false;
+    return true;
+}
+
+/* The strongest rule from the context to the item; UINT32_MAX: none. */
+static uint32_t strongest_rule(const struct state *s, uint32_t item)
+{
+    const struct rules *r = &s->m->rules;
+    uint32_t count = s->context_count < RULE_ITEMS ? s->context_count : RULE_ITEMS;
+    const uint32_t *items = s->context + s->context_count - count;
+    uint32_t best = UINT32_MAX;
+    float most = 0;
+    for (uint32_t x = 0; x < r->count; x++) {
+        if (r->consequent[x] != item || !rule_subset(r, x, items, count) || !undominated(r, x))
+            continue;
+        float strength = wilson(r->both[x], r->body[x]);
+        if (strength > most) {
+            most = strength;
+            best = x;
+        }
+    }
+    return best;
+}
+
+static float source_weight(const struct state *s, int k)
+{
+    return s->q->surface == SURFACE_SIMILAR ? s->m->sources[k].similar_weight
+                                            : s->m->sources[k].basket_weight;
+}
+
+static uint64_t entry_of(const struct csr *rows, uint32_t i, uint32_t j)
+{
+    for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
+        if (rows->column[e] == j)
+            return e;
+    return UINT64_MAX;
+}
+
+/* Splits ["a","b"] into raw names. */
+static uint32_t split_path(struct str path, struct str names[16])
+{
+    uint32_t count = 0;
+    for (size_t at = 0; at < path.len && count < 16; at++) {
+        if (path.ptr[at] != '"')
+            continue;
+        size_t begin = ++at;
+        for (; path.ptr[at] != '"'; at++)
+            if (path.ptr[at] == '\\')
+                at++;
+        names[count++] = (struct str){path.ptr + begin, at - begin};
+    }
+    return count;
+}
+
+static float nearness(struct str a, struct str b)
+{
+    struct str x[16], y[16];
+    uint32_t m = split_path(a, x), n = split_path(b, y), shared = 0;
+    while (shared < m && shared < n && str_eq(x[shared], y[shared]))
+        shared++;
+    return (float)shared / (float)(m > n ? m : n);
+}
+
+static float category_factor(const struct state *s, uint32_t item)
+{
+    const struct catalog_item *own = catalog_at(s->c, s->m->slot[item]);
+    float nearest = 0;
+    uint32_t seen = 0;
+    for (uint32_t x = s->context_count; x > 0 && seen < 8; x--) {
+        const struct catalog_item *other = catalog_at(s->c, s->m->slot[s->context[x - 1]]);
+        if (!other || other->category.len == 0)
+            continue;
+        seen++;
+        if (own && own->category.len && nearness(own->category, other->category) > nearest)
+            nearest = nearness(own->category, other->category);
+    }
+    if (seen == 0)
+        return 1;
+    return own && own->category.len ? 0.25f + (1 - 0.25f) * nearest : 0.5f;
+}
+
+/* False: no source has the item. */
+static bool score_item(const struct state *s, uint32_t item, float *score)
+{
+    bool touched = false;
+    *score = 0;
+    uint32_t rule = s->q->surface == SURFACE_BASKET ? strongest_rule(s, item) : UINT32_MAX;
+    if (rule != UINT32_MAX) {
+        touched = true;
+        *score = wilson(s->m->rules.both[rule], s->m->rules.body[rule]) * s->m->rule_weight;
+    }
+    for (int k = 0; k < SOURCE_COUNT; k++) {
+        for (uint32_t x = 0; x < s->context_count && source_weight(s, k) > 0; x++) {
+            const struct csr *rows = &s->m->sources[k].rows;
+            uint64_t e = entry_of(rows, s->context[x], item);
+            if (e == UINT64_MAX)
+                continue;
+            touched = true;
+            *score += source_weight(s, k) / (float)s->context_count * rows->value[e];
+        }
+    }
+    if (touched && s->q->surface == SURFACE_SIMILAR)
+        *score *= category_factor(s, item);
+    return touched;
+}
+
+static bool one_of_attributes(const struct catalog_item *item, const struct attribute_filter *f)
+{
+    bool found = false;
+    for (uint32_t x = 0; x < f->value_count; x++)
+        found = found || catalog_has_attribute(item, f->key, f->values[x]);
+    return found;
+}
+
+static enum drop why_not(const struct state *s, uint32_t item)
+{
+    const struct filter *f = &s->q->filter;
+    struct str id = dict_name(&s->m->items, item);
+    for (uint32_t x = 0; x < s->q->exclude_count; x++)
+        if (str_eq(id, s->q->exclude[x]))
+            return DROP_EXCLUDED;
+    const struct catalog_item *known = catalog_at(s->c, s->m->slot[item]);
+    if (!known || !known->available)
+        return DROP_UNAVAILABLE;
+    bool category = f->category_count == 0;
+    for (uint32_t x = 0; x < f->category_count; x++)
+        category = category || catalog_in_category(known, f->categories[x]);
+    if (!category)
+        return DROP_CATEGORY;
+    if (f->price_min != PRICE_NONE || f->price_max != PRICE_NONE) {
+        int64_t least = f->price_min == PRICE_NONE ? INT64_MIN + 1 : f->price_min;
+        int64_t most = f->price_max == PRICE_NONE ? INT64_MAX : f->price_max;
+        if (known->price_minor < least || known->price_minor > most)
+            return DROP_PRICE;
+    }
+    if (f->in_stock && known->stock != STOCK_NONE && known->stock <= 0)
+        return DROP_IN_STOCK;
+    for (uint32_t x = 0; x < f->attribute_count; x++)
+        if (!one_of_attributes(known, &f->attributes[x]))
+            return DROP_ATTRIBUTES;
+    return DROP_COUNT;
+}
+
+static int by_popularity(uint32_t a, uint32_t b)
+{
+    const struct popularity *p = &sort_model->popularity;
+    if (p->orders_28d[a] != p->orders_28d[b])
+        return p->orders_28d[a] > p->orders_28d[b] ? -1 : 1;
+    if (p->orders_all[a] != p->orders_all[b])
+        return p->orders_all[a] > p->orders_all[b] ? -1 : 1;
+    return str_cmp(dict_name(&sort_model->items, a), dict_name(&sort_model->items, b));
+}
+
+static int compare_scored(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return by_popularity(x->item, y->item);
+}
+
+static void take_best(const struct state *s, struct scored *all, uint32_t count,
+                      struct reference *out)
+{
+    sort_model = s->m;
+    qsort(all, count, sizeof *all, compare_scored);
+    out->answer.candidates = count;
+    memset(out->answer.dropped, 0, sizeof out->answer.dropped);
+    for (uint32_t x = 0; x < count && out->answer.count < s->q->limit; x++) {
+        enum drop drop = why_not(s, all[x].item);
+        if (drop != DROP_COUNT) {
+            out->answer.dropped[drop]++;
+            continue;
+        }
+        out->items[out->answer.count++] = (struct suggestion){
+            .item = all[x].item, .slot = s->m->slot[all[x].item], .score = all[x].score};
+    }
+}
+
+static void scores_of_trends(struct reference *out)
+{
+    for (uint32_t x = 0; x < out->answer.count; x++)
+        out->items[x].score = (float)-expm1(-(double)out->items[x].score);
+}
+
+/* Trending items are sorted by the trend itself; their score is made of it afterwards. */
+static uint32_t list_all(const struct state *s, bool trending, struct scored *all)
+{
+    const struct popularity *p = &s->m->popularity;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->m->item_count; i++) {
+        if (among(s->context, s->context_count, i))
+            continue;
+        double all_time = p->orders_all[i] / (s->m->basket_count + 1.0), best = 0;
+        for (uint32_t j = 0; j < s->m->item_count; j++)
+            best = p->orders_28d[j] > best ? p->orders_28d[j] : best;
+        float score = (float)((p->orders_28d[i] + all_time) / (best + 1.0));
+        if (trending)
+            score = p->trend[i];
+        if (!trending || (p->orders_7d[i] > 0 && p->trend[i] > 0))
+            all[count++] = (struct scored){i, score};
+    }
+    return count;
+}
+
+static void because_rule(const struct state *s, uint32_t rule, struct because *b)
+{
+    const struct rules *r = &s->m->rules;
+    b->kind = BECAUSE_RULE;
+    b->source = "rule";
+    for (uint64_t e = r->start[rule]; e < r->start[rule + 1]; e++)
+        b->items[b->item_count++] = r->antecedent[e];
+    b->count = r->both[rule];
+}
+
+static void because_neighbour(const struct state *s, uint32_t item, struct because *b)
+{
+    float most = 0;
+    for (int k = 0; k < SOURCE_COUNT; k++) {
+        for (uint32_t x = 0; x < s->context_count && source_weight(s, k) > 0; x++) {
+            const struct source *source = &s->m->sources[k];
+            uint64_t e = entry_of(&source->rows, s->context[x], item);
+            if (e == UINT64_MAX)
+                continue;
+            float share = source_weight(s, k) * source->rows.value[e];
+            if (share <= most)
+                continue;
+            most = share;
+            *b = (struct because){.kind = BECAUSE_NEIGHBOUR,
+                                  .items = {s->context[x]},
+                                  .item_count = 1,
+                                  .count = source->both[e],
+                                  .source = source_name((enum source_kind)k)};
+        }
+    }
+}
+
+static void explain_all(const struct state *s, enum surface answered, struct reference *out)
+{
+    for (uint32_t x = 0; x < out->answer.count; x++) {
+        uint32_t item = out->items[x].item;
+        struct because *b = &out->items[x].because;
+        const struct popularity *p = &s->m->popularity;
+        uint32_t rule = answered == SURFACE_BASKET ? strongest_rule(s, item) : UINT32_MAX;
+        if (rule != UINT32_MAX)
+            because_rule(s, rule, b);
+        else if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
+            because_neighbour(s, item, b);
+        else if (answered == SURFACE_TRENDING)
+            *b = (struct because){
+                .kind = BECAUSE_TREND, .source = "orders_7d", .count = p->orders_7d[item]};
+        else
+            *b = (struct because){.kind = BECAUSE_POPULAR,
+                                  .source = p->orders_28d[item] ? "orders_28d" : "orders_all",
+                                  .count = p->orders_28d[item] ? p->orders_28d[item]
+                                                               : p->orders_all[item]};
+    }
+}
+
+void reference_recommend(const struct model *m, const struct catalog *c, const struct query *q,
+                         struct reference *out)
+{
+    struct state *s = calloc(1, sizeof *s);
+    struct scored *all = calloc(m->item_count, sizeof *all);
+    if (!s || !all) {
+        fprintf(stderr, "reference: out of memory\n");
+        abort();
+    }
+    *s = (struct state){.m = m, .c = c, .q = q};
+    memset(out, 0, sizeof *out);
+    out->answer.surface = q->surface;
+    resolve(s, out);
+    bool needs_context = q->surface == SURFACE_BASKET || q->surface == SURFACE_SIMILAR;
+    uint32_t count = 0;
+    if (needs_context)
+        for (uint32_t i = 0; i < m->item_count; i++)
+            if (!among(s->context, s->context_count, i) && score_item(s, i, &all[count].score))
+                all[count++].item = i;
+    if (!needs_context)
+        count = list_all(s, q->surface == SURFACE_TRENDING, all);
+    take_best(s, all, count, out);
+    if (q->surface == SURFACE_TRENDING)
+        scores_of_trends(out);
+    if (needs_context && q->item_count == 0)
+        out->answer.fallback = FALLBACK_EMPTY_CONTEXT;
+    else if (needs_context && s->context_count == 0)
+        out->answer.fallback = FALLBACK_UNKNOWN_CONTEXT;
+    else if (q->surface != SURFACE_POPULAR && out->answer.count == 0)
+        out->answer.fallback = FALLBACK_NO_CANDIDATES;
+    enum surface answered = q->surface;
+    if (out->answer.fallback != FALLBACK_NONE) {
+        answered = SURFACE_POPULAR;
+        out->answer.count = 0;
+        take_best(s, all, list_all(s, false, all), out);
+    }
+    if (q->explain)
+        explain_all(s, answered, out);
+    out->answer.items = out->items;
+    out->answer.unknown = out->unknown;
+    free(all);
+    free(s);
+}

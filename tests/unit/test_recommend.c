@@ -1,0 +1,383 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "engine/recommend.h"
+#include "support/oom.h"
+#include "support/question.h"
+#include "support/reference.h"
+
+#include "../../src/engine/recommend_internal.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT_OF(a) (sizeof(a) / sizeof *(a))
+
+static void assert_same_answer(const struct answer *a, const struct answer *b)
+{
+    assert_int_equal(a->surface, b->surface);
+    assert_int_equal(a->fallback, b->fallback);
+    assert_int_equal(a->count, b->count);
+    assert_int_equal(a->candidates, b->candidates);
+    assert_memory_equal(a->dropped, b->dropped, sizeof a->dropped);
+    assert_int_equal(a->unknown_count, b->unknown_count);
+    assert_memory_equal(a->unknown, b->unknown, a->unknown_count * sizeof *a->unknown);
+    for (uint32_t x = 0; x < a->count; x++) {
+        const struct suggestion *p = &a->items[x], *q = &b->items[x];
+        assert_int_equal(p->item, q->item);
+        assert_int_equal(p->slot, q->slot);
+        assert_true(p->score == q->score);
+        assert_int_equal(p->because.kind, q->because.kind);
+        assert_int_equal(p->because.item_count, q->because.item_count);
+        assert_memory_equal(p->because.items, q->because.items,
+                            p->because.item_count * sizeof *p->because.items);
+        assert_int_equal(p->because.count, q->because.count);
+        if (p->because.kind != BECAUSE_NONE)
+            assert_string_equal(p->because.source, q->because.source);
+    }
+}
+
+struct random_query {
+    struct query q;
+    struct str items[80], exclude[8], categories[2], brands[2];
+    struct attribute_filter attribute;
+};
+
+static void random_filter(struct random_query *to, struct rng *r)
+{
+    static const struct str categories[] = {{"Home", 4}, {"Kitchen", 7}, {"To\"ys", 5}};
+    static const struct str brands[] = {{"X", 1}, {"Y", 1}, {"Z", 1}};
+    struct filter *f = &to->q.filter;
+    *f = NO_FILTER;
+    f->in_stock = rng_below(r, 4) == 0;
+    if (rng_below(r, 4) == 0)
+        f->price_min = rng_below(r, 600);
+    if (rng_below(r, 4) == 0)
+        f->price_max = 300 + rng_below(r, 600);
+    if (rng_below(r, 4) == 0) {
+        f->category_count = 1 + rng_below(r, 2);
+        f->categories = to->categories;
+        to->categories[0] = categories[rng_below(r, 3)];
+        to->categories[1] = categories[rng_below(r, 3)];
+    }
+    if (rng_below(r, 4) == 0) {
+        to->brands[0] = brands[rng_below(r, 3)];
+        to->brands[1] = brands[rng_below(r, 3)];
+        to->attribute = (struct attribute_filter){STR("brand"), to->brands, 1 + rng_below(r, 2)};
+        f->attributes = &to->attribute;
+        f->attribute_count = 1;
+    }
+}
+
+static struct str random_id(const struct tinyshop *t, struct rng *r)
+{
+    static const struct str unknown[] = {{"nobody", 6}, {"", 0}, {"p1", 2}};
+    if (rng_below(r, 8) == 0)
+        return unknown[rng_below(r, 3)];
+    return str_of(t->names[rng_below(r, t->item_count)]);
+}
+
+static void make_query(struct random_query *to, const struct tinyshop *t, struct rng *r)
+{
+    uint32_t most = rng_below(r, 10) == 0 ? 80 : 7;
+    *to = (struct random_query){0};
+    to->q = (struct query){.surface = (enum surface)rng_below(r, SURFACE_COUNT),
+                           .items = to->items,
+                           .item_count = rng_below(r, most),
+                           .exclude = to->exclude,
+                           .exclude_count = rng_below(r, 2) ? rng_below(r, 8) : 0,
+                           .limit = 1 + rng_below(r, 20),
+                           .explain = rng_below(r, 4) > 0};
+    if (rng_below(r, 3) > 0)
+        to->q.surface = SURFACE_BASKET;
+    for (uint32_t x = 0; x < to->q.item_count; x++)
+        to->items[x] = random_id(t, r);
+    for (uint32_t x = 0; x < to->q.exclude_count; x++)
+        to->exclude[x] = random_id(t, r);
+    random_filter(to, r);
+}
+
+static void equals_the_obvious_way_on_random_shops(void **state)
+{
+    struct reference *want = calloc(1, sizeof *want);
+    struct scratch *s = new_scratch();
+    uint32_t rules = 0, neighbours = 0, fallbacks = 0;
+    (void)state;
+    assert_non_null(want);
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct tinyshop t;
+        struct rng r;
+        rng_seed(&r, 100 + seed);
+        tinyshop_random(&t, 12 + 6 * (uint32_t)seed, 40 * (uint32_t)seed, seed);
+        tinyshop_train(&t, NULL);
+        for (uint32_t x = 0; x < 60; x++) {
+            struct random_query q;
+            make_query(&q, &t, &r);
+            struct answer got = answer_of(&t, &q.q, s);
+            reference_recommend(t.m, &t.c, &q.q, want);
+            assert_same_answer(&got, &want->answer);
+            fallbacks += got.fallback != FALLBACK_NONE;
+            for (uint32_t y = 0; y < got.count; y++) {
+                rules += got.items[y].because.kind == BECAUSE_RULE;
+                neighbours += got.items[y].because.kind == BECAUSE_NEIGHBOUR;
+            }
+        }
+        tinyshop_free(&t);
+    }
+    assert_true(rules > 100);
+    assert_true(neighbours > 100);
+    assert_true(fallbacks > 10);
+    scratch_free(s);
+    free(want);
+}
+
+static void numbers_of_because_equal_a_recount(void **state)
+{
+    struct scratch *s = new_scratch();
+    uint32_t checked = 0;
+    (void)state;
+    for (uint64_t seed = 30; seed < 36; seed++) {
+        struct tinyshop t;
+        tinyshop_random(&t, 40, 300, seed);
+        tinyshop_train(&t, NULL);
+        for (uint32_t i = 0; i + 1 < t.item_count; i++) {
+            struct str items[2] = {str_of(t.names[i]), str_of(t.names[i + 1])};
+            struct query q = {.items = items,
+                              .item_count = 2,
+                              .filter = NO_FILTER,
+                              .limit = 20,
+                              .explain = true,
+                              .surface = i % 2 ? SURFACE_SIMILAR : SURFACE_BASKET};
+            struct answer a = answer_of(&t, &q, s);
+            for (uint32_t x = 0; x < a.count && a.fallback == FALLBACK_NONE; x++) {
+                const struct because *b = &a.items[x].because;
+                uint32_t all[BECAUSE_ITEMS_MAX + 1];
+                memcpy(all, b->items, sizeof b->items);
+                all[b->item_count] = a.items[x].item;
+                double n = t.d.basket_count, body = tinyshop_count(&t, all, b->item_count);
+                double both = tinyshop_count(&t, all, b->item_count + 1);
+                double head = tinyshop_count(&t, &a.items[x].item, 1);
+                assert_true(b->kind == BECAUSE_RULE || b->kind == BECAUSE_NEIGHBOUR);
+                assert_true((double)b->count == both);
+                assert_true(fabs(b->support - both / n) < 1e-12);
+                assert_true(fabs(b->confidence - both / body) < 1e-12);
+                assert_true(fabs(b->lift - both * n / (body * head)) < 1e-9);
+                checked++;
+            }
+        }
+        tinyshop_free(&t);
+    }
+    assert_true(checked > 500);
+    scratch_free(s);
+}
+
+static void explaining_changes_no_answer(void **state)
+{
+    struct tinyshop t;
+    struct scratch *s = new_scratch(), *other = new_scratch();
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 5);
+    tinyshop_random(&t, 50, 400, 77);
+    tinyshop_train(&t, NULL);
+    for (uint32_t x = 0; x < 50; x++) {
+        struct random_query q;
+        make_query(&q, &t, &r);
+        q.q.explain = true;
+        struct answer a = answer_of(&t, &q.q, s);
+        q.q.explain = false;
+        struct answer b = answer_of(&t, &q.q, other);
+        assert_int_equal(a.count, b.count);
+        for (uint32_t y = 0; y < a.count; y++) {
+            assert_int_equal(a.items[y].item, b.items[y].item);
+            assert_true(a.items[y].score == b.items[y].score);
+            assert_int_equal(b.items[y].because.kind, BECAUSE_NONE);
+        }
+    }
+    tinyshop_free(&t);
+    scratch_free(s);
+    scratch_free(other);
+}
+
+static void one_scratch_serves_models_of_any_size_and_a_wrapped_stamp(void **state)
+{
+    struct tinyshop small, large;
+    struct reference *want = calloc(1, sizeof *want);
+    struct scratch *s = new_scratch();
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 6);
+    tinyshop_random(&small, 20, 200, 1);
+    tinyshop_random(&large, 90, 300, 2);
+    tinyshop_train(&small, NULL);
+    tinyshop_train(&large, NULL);
+    for (uint32_t x = 0; x < 40; x++) {
+        const struct tinyshop *t = x % 3 ? &small : &large;
+        struct random_query q;
+        make_query(&q, t, &r);
+        if (x == 20)
+            s->stamp = UINT32_MAX - 3;
+        struct answer got = answer_of(t, &q.q, s);
+        reference_recommend(t->m, &t->c, &q.q, want);
+        assert_same_answer(&got, &want->answer);
+    }
+    assert_true(s->stamp < 40);
+    tinyshop_free(&small);
+    tinyshop_free(&large);
+    scratch_free(s);
+    free(want);
+}
+
+static void the_largest_question_is_answered(void **state)
+{
+    static struct str items[LIMIT_QUERY_ITEMS];
+    static char names[LIMIT_QUERY_ITEMS][16];
+    struct tinyshop t;
+    struct scratch *s = new_scratch();
+    (void)state;
+    tinyshop_random(&t, 700, 2000, 3);
+    tinyshop_train(&t, NULL);
+    for (uint32_t x = 0; x < LIMIT_QUERY_ITEMS; x++) {
+        snprintf(names[x], sizeof names[x], "u%u", x / 2);
+        items[x] = str_of(x < 100 ? t.names[x] : names[x]);
+    }
+    struct query q = {.items = items,
+                      .item_count = LIMIT_QUERY_ITEMS,
+                      .filter = NO_FILTER,
+                      .limit = LIMIT_ANSWER_ITEMS,
+                      .explain = true};
+    struct answer a = answer_of(&t, &q, s);
+    assert_int_equal(a.unknown_count, (LIMIT_QUERY_ITEMS - 100) / 2);
+    assert_true(a.count > 100);
+    for (uint32_t x = 0; x < a.count; x++)
+        assert_int_not_equal(a.items[x].because.kind, BECAUSE_NONE);
+    tinyshop_free(&t);
+    scratch_free(s);
+}
+
+static void nothing_is_allocated_after_the_first_answer(void **state)
+{
+    struct tinyshop t;
+    struct scratch *s = new_scratch();
+    struct rng r;
+    struct error err = ERROR_INIT;
+    (void)state;
+    rng_seed(&r, 9);
+    tinyshop_random(&t, 60, 400, 4);
+    tinyshop_train(&t, NULL);
+    struct random_query q;
+    make_query(&q, &t, &r);
+    answer_of(&t, &q.q, s);
+    for (uint32_t x = 0; x < 100; x++) {
+        struct answer out;
+        make_query(&q, &t, &r);
+        oom_fail_at(1);
+        int rc = recommend(t.m, &t.c, &q.q, s, &out, &err);
+        bool failed = oom_fired();
+        oom_disarm();
+        assert_int_equal(rc, 0);
+        assert_false(failed);
+    }
+    tinyshop_free(&t);
+    scratch_free(s);
+}
+
+static void out_of_memory_is_an_error_and_the_scratch_recovers(void **state)
+{
+    struct tinyshop t;
+    struct question q;
+    (void)state;
+    bundle_shop(&t);
+    ask(&q, SURFACE_BASKET, "a b", "");
+    OOM_LOOP
+    {
+        struct error err = ERROR_INIT;
+        struct answer out;
+        struct scratch *s = scratch_new(&err);
+        int rc = s ? recommend(t.m, &t.c, &q.q, s, &out, &err) : ERR_NOMEM;
+        if (oom_fired()) {
+            assert_int_equal(rc, ERR_NOMEM);
+            assert_int_equal(err.code, ERR_NOMEM);
+        } else {
+            assert_int_equal(rc, 0);
+            assert_true(oom_count() > 5);
+        }
+        if (s) {
+            out = answer_of(&t, &q.q, s);
+            assert_int_equal(out.items[0].item, tinyshop_item(&t, "c"));
+        }
+        scratch_free(s);
+    }
+    tinyshop_free(&t);
+}
+
+struct worker {
+    struct tinyshop *t;
+    uint64_t seed;
+    uint32_t answered;
+};
+
+static void *answer_and_let_go(void *context)
+{
+    struct worker *w = context;
+    struct error err = ERROR_INIT;
+    struct scratch *s = scratch_new(&err);
+    struct rng r;
+    rng_seed(&r, w->seed);
+    for (uint32_t x = 0; s && x < 200; x++) {
+        struct model *m = model_ref(w->t->m);
+        struct random_query q;
+        struct answer out;
+        make_query(&q, w->t, &r);
+        if (recommend(m, &w->t->c, &q.q, s, &out, &err) == 0)
+            w->answered++;
+        model_unref(m);
+    }
+    scratch_free(s);
+    model_unref(w->t->m); /* the reference given to this thread */
+    return NULL;
+}
+
+static void threads_share_a_model_and_the_last_one_frees_it(void **state)
+{
+    struct tinyshop t;
+    pthread_t threads[4];
+    struct worker workers[4];
+    (void)state;
+    tinyshop_random(&t, 50, 300, 8);
+    tinyshop_train(&t, NULL);
+    for (uint32_t x = 0; x < 4; x++) {
+        workers[x] = (struct worker){&t, x + 1, 0};
+        model_ref(t.m);
+        assert_int_equal(pthread_create(&threads[x], NULL, answer_and_let_go, &workers[x]), 0);
+    }
+    for (uint32_t x = 0; x < 4; x++) {
+        assert_int_equal(pthread_join(threads[x], NULL), 0);
+        assert_int_equal(workers[x].answered, 200);
+    }
+    assert_int_equal(atomic_load(&t.m->refs), 1);
+    tinyshop_free(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_obvious_way_on_random_shops),
+        cmocka_unit_test(numbers_of_because_equal_a_recount),
+        cmocka_unit_test(explaining_changes_no_answer),
+        cmocka_unit_test(one_scratch_serves_models_of_any_size_and_a_wrapped_stamp),
+        cmocka_unit_test(the_largest_question_is_answered),
+        cmocka_unit_test(nothing_is_allocated_after_the_first_answer),
+        cmocka_unit_test(out_of_memory_is_an_error_and_the_scratch_recovers),
+        cmocka_unit_test(threads_share_a_model_and_the_last_one_frees_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
