@@ -48,7 +48,7 @@ endif
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wformat=2 -Wvla -Wconversion -Wno-sign-conversion
 ALL_CPPFLAGS := -Iinclude -D_GNU_SOURCE $(LIB_CFLAGS) $(CPPFLAGS)
-ALL_CFLAGS := -std=c11 $(OPT) $(WARN) -Werror -fopenmp -fPIE $(HARDEN) $(CFLAGS)
+ALL_CFLAGS := -std=c11 $(OPT) $(WARN) -Werror -fPIE $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 LINK = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
@@ -131,7 +131,7 @@ lint: build-ok ## formatting, floors, lengths, banned calls, globals, cppcheck, 
 tidy: $(ALL_SRC:%.c=$B/%.tidy)
 $B/%.tidy: $B/%.o .clang-tidy tests/lint/analyzer.h
 	@$(CLANG_TIDY) --quiet $(if $(filter tests/%,$*),--checks='-clang-analyzer-*') $*.c -- -std=c11 $(ALL_CPPFLAGS) -I$B/gen \
-		$(if $(filter tests/%,$*),-Itests) -idirafter tests/lint/clang \
+		$(if $(filter tests/%,$*),-Itests) \
 		$(if $(filter src/base/error,$*),,-include tests/lint/analyzer.h) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 

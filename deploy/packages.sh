@@ -12,7 +12,7 @@ check_packages="libcmocka-dev clang-format-14 clang-tidy-14 cppcheck universal-c
 
 # at run time alone, for a host or image that gets a finished binary
 runtime_packages="libmicrohttpd12 libuv1 libjansson4 libsqlite3-0 libsodium23 libinih1 libxxhash0
-    zlib1g libzstd1 libgomp1 libopenblas0"
+    zlib1g libzstd1 libopenblas0"
 
 # need_packages NAME…: installs those that are missing; when none is, asks nobody and returns at once.
 need_packages()

@@ -14,7 +14,7 @@ struct cooc_params {      /* zero = default */
     uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
                              either side keeps it */
     uint32_t max_basket;  /* larger baskets are left out of pair counts (not of n_i); 0: 1000 */
-    uint32_t threads;     /* 0: OpenMP's */
+    uint32_t threads;     /* 0: one per core */
     struct progress *progress;
 };
 

@@ -23,7 +23,7 @@ struct sgns_params {     /* zero = default */
     float rate;          /* .05, to rate/1000 */
     float power;         /* .75 */
     uint64_t seed;       /* 1 */
-    uint32_t threads;    /* OpenMP's */
+    uint32_t threads;    /* 0: one per core */
     struct progress *progress;
 };
 

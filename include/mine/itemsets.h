@@ -16,7 +16,7 @@ struct itemset_params {    /* zero = default */
     uint32_t max_length;   /* 0: 4; UINT32_MAX: no limit */
     uint64_t max_itemsets; /* budget; 0: 4 million; at most 2^32-2. When there are more, the
                               threshold becomes the smallest one that keeps the budget */
-    uint32_t threads;      /* 0: OpenMP's */
+    uint32_t threads;      /* 0: one per core */
     struct progress *progress;
 };
 

@@ -17,7 +17,7 @@ struct rule_params {         /* zero = default */
     uint32_t max_antecedent; /* items on the left; 0: 3; at most RULE_ITEMS_MAX */
     uint64_t max_rules; /* 0: 1 million; at most 2^32-2; the best by leverage are kept (ties: the
                            shorter, then smaller set first), `cut` counts the others */
-    uint32_t threads;   /* 0: OpenMP's; the result does not depend on it */
+    uint32_t threads;   /* 0: one per core; the result does not depend on it */
     struct progress *progress;
 };
 
