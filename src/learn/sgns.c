@@ -320,7 +320,7 @@ static void learn_stratum(struct trainer *t, uint32_t in_block)
                         .in = t->e->in,
                         .out = t->e->out,
                         .rate = rate_at(t)};
-    struct sample samples[2];
+    struct sample samples[2] = {0};
     seed(&s.rng, t, STREAM_STRATUM, t->round << 20 | number);
     for (uint32_t k = 0; k < count; k++) {
         draw_sample(&s, pair[k], &samples[k % 2]);

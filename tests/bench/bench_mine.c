@@ -1,6 +1,8 @@
 /* Times the miner on the shared FIMI files against the published counts:
- * bench_mine [threads] [repeats]. Counting (itemsets_count) and making (itemsets_mine) apart. */
+ * bench_mine [threads] [repeats]; 1 and 3 when left out. Counting (itemsets_count) and making
+ * (itemsets_mine) apart. */
 #include "base/clock.h"
+#include "base/str.h"
 #include "mine/itemsets.h"
 #include "support/fimi.h"
 
@@ -31,7 +33,8 @@ static double seconds(void)
     return (double)clock_mono_ns() / 1e9;
 }
 
-static int measure(const struct task *t, const struct csr *baskets, uint32_t threads, int repeats)
+static int measure(const struct task *t, const struct csr *baskets, uint32_t threads,
+                   uint32_t repeats)
 {
     struct itemset_params p = {.min_support = t->min_support,
                                .max_length = UINT32_MAX,
@@ -39,7 +42,7 @@ static int measure(const struct task *t, const struct csr *baskets, uint32_t thr
                                .threads = threads};
     double count_s = 1e9, make_s = 1e9;
     uint64_t count = 0;
-    for (int r = 0; r < repeats; r++) {
+    for (uint32_t r = 0; r < repeats; r++) {
         struct itemsets sets;
         struct error err = ERROR_INIT;
         double begin = seconds();
@@ -55,27 +58,32 @@ static int measure(const struct task *t, const struct csr *baskets, uint32_t thr
         make_s = end - middle < make_s ? end - middle : make_s;
         itemsets_deinit(&sets);
     }
-    printf("%-14s %5u %9llu %s  count %.3f s  make %.3f s  best peer %.2f s\n", t->file,
-           t->min_support, (unsigned long long)count, count == t->sets ? "ok   " : "WRONG", count_s,
-           make_s, t->best_s);
+    printf("%-14s %5u %9llu sets%s, best peer, with reading: %.2f s\n", t->file, t->min_support,
+           (unsigned long long)count, count == t->sets ? "" : " WRONG", t->best_s);
+    printf("result mine.count.%s.%u.threads%u %.4f s\n", t->file, t->min_support, threads, count_s);
+    printf("result mine.make.%s.%u.threads%u %.4f s\n", t->file, t->min_support, threads, make_s);
     return count != t->sets;
+}
+
+static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
+{
+    uint64_t value;
+    return argc > at && str_to_u64(str_of(argv[at]), &value) ? (uint32_t)value : otherwise;
 }
 
 int main(int argc, char **argv)
 {
-    uint32_t threads = argc > 1 ? (uint32_t)argv[1][0] - '0' : 1;
-    int repeats = argc > 2 ? argv[2][0] - '0' : 3, bad = 0;
-    const char *root = shared_data(), *loaded = "";
+    uint32_t threads = argument(argc, argv, 1, 1), repeats = argument(argc, argv, 2, 3);
+    const char *loaded = "";
     struct csr baskets = {0};
-    if (!*root)
-        return 0;
+    int bad = 0;
     for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
-        char path[256];
         if (strcmp(loaded, TASKS[i].file) != 0) {
             csr_deinit(&baskets);
-            snprintf(path, sizeof path, "%s/fimi/%s.dat.gz", root, TASKS[i].file);
-            if (!fimi_read(path, &baskets))
-                return 1;
+            if (!fimi_read(TASKS[i].file, &baskets)) {
+                puts("skipped: no shared data");
+                return 0;
+            }
             loaded = TASKS[i].file;
         }
         bad += measure(&TASKS[i], &baskets, threads, repeats);

@@ -10,7 +10,6 @@
 #include "learn/popularity.h"
 #include "learn/sgns.h"
 #include "mine/rules.h"
-#include "support/fimi.h"
 #include "support/uci.h"
 
 #include <fcntl.h>
@@ -122,8 +121,12 @@ static void step_end(const struct step *s, uint64_t estimate, uint64_t count)
 {
     double wall = (double)(clock_mono_ns() - s->begin_ns) / 1e9, cpu = clock_cpu_s() - s->begin_cpu;
     double peak = (double)(status_bytes("VmHWM") - s->begin_bytes) / 1e6;
-    printf("%-16s %7.2f s wall %7.2f s cpu  peak +%7.1f MB  estimated %7.1f MB  %llu made\n",
-           s->name, wall, cpu, peak, (double)estimate / 1e6, (unsigned long long)count);
+    printf("%s: %llu made\n", s->name, (unsigned long long)count);
+    printf("result train.%s %.2f s\n", s->name, wall);
+    printf("result train.%s.cpu %.2f s\n", s->name, cpu);
+    printf("result train.%s.peak %.1f MB\n", s->name, peak);
+    if (estimate)
+        printf("result train.%s.estimated %.1f MB\n", s->name, (double)estimate / 1e6);
 }
 
 static int mine_rules(const struct dataset *d, const struct dataset_shape *shape, uint32_t least)
@@ -156,7 +159,7 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     step_end(&s, cooc_estimate_bytes(shape, &cp), pairs.start[pairs.item_count]);
     for (int w = WEIGHT_COSINE; w <= WEIGHT_LLR; w++) {
         struct csr rows;
-        s = step_begin(w == WEIGHT_COSINE ? "cosine rows" : "llr rows");
+        s = step_begin(w == WEIGHT_COSINE ? "cosine_rows" : "llr_rows");
         if (cooc_rows(&pairs, (enum weight)w, 100, &rows, NULL))
             return 1;
         step_end(&s, cooc_rows_estimate_bytes(shape, 100), csr_entries(&rows));
@@ -175,7 +178,7 @@ static int learn_vectors(const struct dataset *d, const struct dataset_shape *sh
     if (sgns_train(d, &sp, &e, NULL))
         return 1;
     step_end(&s, sgns_estimate_bytes(shape, &sp), e.item_count);
-    s = step_begin("embedding rows");
+    s = step_begin("embedding_rows");
     if (embeddings_rows(&e, 100, NULL, &rows, NULL))
         return 1;
     step_end(&s, embeddings_rows_estimate_bytes(shape->items, 100), csr_entries(&rows));
@@ -192,12 +195,11 @@ static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
 
 static bool load_uci(struct dataset *d)
 {
-    const char *root = shared_data();
     struct uci uci;
-    char path[256];
-    snprintf(path, sizeof path, "%s/online-retail/online_retail.csv.gz", root);
-    if (!*root || !uci_load(path, &uci))
+    if (!uci_load(&uci)) {
+        puts("skipped: no shared data");
         return false;
+    }
     uci_dataset(&uci, uci.baskets.rows, d);
     uci_free(&uci);
     return true;

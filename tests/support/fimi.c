@@ -1,17 +1,10 @@
 #include "support/fimi.h"
 
+#include "base/mem.h"
+#include "support/shared.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include <zlib.h>
-
-const char *shared_data(void)
-{
-    if (access("../shared/data", R_OK) == 0)
-        return "../shared/data";
-    puts("skipped: no shared data");
-    return "";
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -51,28 +44,21 @@ static void parse(const char *text, size_t length, struct csr *m)
     }
 }
 
-bool fimi_read(const char *path, struct csr *out)
+bool fimi_read(const char *name, struct csr *out)
 {
-    gzFile file = gzopen(path, "rb");
-    if (!file)
-        return false;
-    size_t length = 0, cap = 1 << 20;
-    char *text = malloc(cap);
-    for (int got; text && (got = gzread(file, text + length, (unsigned)(cap - length))) > 0;) {
-        length += (size_t)got;
-        if (length == cap) {
-            char *bigger = realloc(text, cap *= 2);
-            if (!bigger)
-                free(text);
-            text = bigger;
-        }
-    }
-    gzclose(file);
+    char file[128];
+    struct buf text;
+    snprintf(file, sizeof file, "fimi/%s.dat.gz", name);
+    buf_init(&text, 0);
     *out = (struct csr){0};
-    out->start = calloc(length + 2, sizeof *out->start);
-    out->column = malloc((length + 1) * sizeof *out->column);
-    if (text && out->start && out->column)
-        parse(text, length, out);
-    free(text);
-    return out->rows > 0;
+    bool good = shared_unpack(file, &text);
+    if (good) {
+        MEM_ZNEW(out->start, text.len + 2); /* more than lines and numbers */
+        MEM_NEW(out->column, text.len + 1);
+        good = out->start && out->column;
+    }
+    if (good)
+        parse(text.ptr, text.len, out);
+    buf_deinit(&text);
+    return good;
 }

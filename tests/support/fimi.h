@@ -1,5 +1,5 @@
-/* FIMI text files (one basket a line, item numbers separated by blanks; gzip or plain) as basket
- * matrices, for tests and benchmarks. */
+/* The shared FIMI files (one basket a line, item numbers separated by blanks) as basket matrices.
+ */
 #ifndef SUPPORT_FIMI_H
 #define SUPPORT_FIMI_H
 
@@ -7,10 +7,8 @@
 
 #include <stdbool.h>
 
-/* Where the shared data lies, "" when it is not there: prints "skipped: no shared data" then. */
-const char *shared_data(void);
-
-/* Columns are the file's numbers. False when the file cannot be read. */
-bool fimi_read(const char *path, struct csr *out);
+/* "retail" is ../shared/data/fimi/retail.dat.gz; columns are the file's numbers. False when it is
+ * not there: the caller prints "skipped: no shared data". */
+bool fimi_read(const char *name, struct csr *out);
 
 #endif

@@ -1,6 +1,7 @@
 #include "support/shared.h"
 
 #include <stdio.h>
+#include <zlib.h>
 
 bool shared_read(const char *name, struct buf *out)
 {
@@ -14,4 +15,18 @@ bool shared_read(const char *name, struct buf *out)
     bool good = !ferror(f) && !out->failed;
     fclose(f);
     return good;
+}
+
+bool shared_unpack(const char *name, struct buf *out)
+{
+    char path[256], block[1 << 16];
+    snprintf(path, sizeof path, "../shared/data/%s", name);
+    gzFile f = gzopen(path, "rb");
+    if (!f)
+        return false;
+    int got;
+    while ((got = gzread(f, block, sizeof block)) > 0)
+        buf_add(out, block, (size_t)got);
+    gzclose(f);
+    return got == 0 && !out->failed;
 }

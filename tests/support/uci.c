@@ -1,10 +1,10 @@
 #include "support/uci.h"
 
 #include "base/vec.h"
+#include "support/shared.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 struct line {
     struct str invoice;
@@ -13,23 +13,6 @@ struct line {
 };
 
 typedef VEC(struct line) lines;
-
-static char *read_all(const char *path, size_t *length)
-{
-    gzFile file = gzopen(path, "rb");
-    if (!file)
-        return NULL;
-    size_t cap = 1 << 26;
-    char *text = malloc(cap);
-    *length = 0;
-    for (int got; text && (got = gzread(file, text + *length, (unsigned)(cap - *length))) > 0;) {
-        *length += (size_t)got;
-        if (*length == cap)
-            text = realloc(text, cap *= 2);
-    }
-    gzclose(file);
-    return text;
-}
 
 /* The next field of a CSV line; quotes are dropped, doubled ones stay doubled. */
 static struct str next_field(struct str *line)
@@ -127,23 +110,22 @@ static bool make_baskets(struct uci *u, lines *list)
     return true;
 }
 
-bool uci_load(const char *path, struct uci *out)
+bool uci_load(struct uci *out)
 {
-    size_t length;
-    char *text = read_all(path, &length);
     lines list = {0};
+    struct buf text;
+    buf_init(&text, 0);
     *out = (struct uci){0};
-    if (!text || dict_init(&out->codes, NULL))
-        return false;
-    struct str rest = {text, length};
-    bool good = true;
+    bool good = shared_unpack("online-retail/online_retail.csv.gz", &text) &&
+                dict_init(&out->codes, NULL) == 0;
+    struct str rest = {text.ptr, text.len};
     while (good && rest.len) {
         struct str line = str_trim(str_cut(&rest, '\n'));
         good = line.len == 0 || take_line(out, &list, line);
     }
     good = good && make_baskets(out, &list);
     VEC_FREE(&list);
-    free(text);
+    buf_deinit(&text);
     return good;
 }
 

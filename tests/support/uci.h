@@ -13,8 +13,8 @@ struct uci {
     int64_t *time_ms;   /* [baskets.rows] */
 };
 
-/* False when the file is not there or cannot be read. */
-bool uci_load(const char *path, struct uci *out);
+/* False when it is not there: the caller prints "skipped: no shared data". */
+bool uci_load(struct uci *out);
 void uci_free(struct uci *u);
 
 /* The first `count` baskets. */

@@ -182,7 +182,7 @@ static void rows_are_the_best_of_a_full_sort(void **state)
         assert_int_equal(csr_check(&rows, NULL), 0);
         assert_int_equal(rows.rows, d.item_count);
         for (uint32_t i = 0; i < d.item_count; i++) {
-            struct entry list[64];
+            struct entry list[64] = {0};
             uint32_t length = 0;
             for (uint32_t j = 0; j < d.item_count; j++) {
                 float weight = (float)weight_of(w, d.basket_count, d.item_orders[i],

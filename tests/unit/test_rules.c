@@ -4,12 +4,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mine/rules.h"
 #include "support/baskets.h"
 #include "support/oom.h"
+#include "support/uci.h"
 
 static void mine_sets(const struct csr *m, uint32_t least, uint32_t length, struct itemsets *out)
 {
@@ -171,6 +173,47 @@ static void budget_keeps_the_best_by_leverage(void **state)
     }
 }
 
+/* Pair rules of UCI Online Retail with support >= 1 % and confidence >= 50 %. */
+static void pair_rules_of_a_real_shop_equal_a_recount(void **state)
+{
+    (void)state;
+    struct uci uci;
+    struct itemsets sets;
+    struct rules rules;
+    if (!uci_load(&uci)) {
+        puts("skipped: no shared data");
+        skip();
+    }
+    uint32_t n = uci.codes.count, baskets = uci.baskets.rows, expected = 0;
+    uint32_t *pairs = calloc((size_t)n * n, sizeof *pairs);
+    assert_non_null(pairs);
+    for (uint32_t b = 0; b < baskets; b++)
+        for (uint64_t x = uci.baskets.start[b]; x < uci.baskets.start[b + 1]; x++)
+            for (uint64_t y = uci.baskets.start[b]; y < uci.baskets.start[b + 1]; y++)
+                pairs[(size_t)uci.baskets.column[x] * n + uci.baskets.column[y]]++;
+    mine_sets(&uci.baskets, itemsets_min_support(0.01, baskets), 4, &sets);
+    struct rule_params p = {.min_confidence = 0.5, .max_antecedent = 1};
+    assert_int_equal(rules_build(&sets, &p, &rules, NULL), 0);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t j = 0; j < n; j++) {
+            uint32_t both = pairs[(size_t)i * n + j], body = pairs[(size_t)i * n + i];
+            if (i == j || 100 * (uint64_t)both < baskets || 2 * both < body)
+                continue;
+            uint32_t k = rules_find(&rules, &i, 1, j);
+            assert_int_not_equal(k, UINT32_MAX);
+            assert_int_equal(rules.both[k], both);
+            assert_int_equal(rules.body[k], body);
+            assert_int_equal(rules.head[k], pairs[(size_t)j * n + j]);
+            expected++;
+        }
+    assert_int_equal(rules.count, expected);
+    assert_true(expected > 100);
+    free(pairs);
+    rules_deinit(&rules);
+    itemsets_deinit(&sets);
+    uci_free(&uci);
+}
+
 static void one_rule_reads_as_written(void **state)
 {
     (void)state;
@@ -319,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_a_recount_ties_included),
         cmocka_unit_test(budget_keeps_the_best_by_leverage),
+        cmocka_unit_test(pair_rules_of_a_real_shop_equal_a_recount),
         cmocka_unit_test(one_rule_reads_as_written),
         cmocka_unit_test(no_sets_give_no_rules),
         cmocka_unit_test(parameters_out_of_range_are_refused),
