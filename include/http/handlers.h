@@ -5,6 +5,10 @@
 
 #include "http/request.h"
 
+/* Tables of the routes; those of /recommend are in question.h. */
+extern const struct field rules_params[], ingest_params[], jobs_params[], items_params[],
+    readyz_params[], model_live_json[];
+
 int handle_recommend_get(struct request *r);
 int handle_recommend_post(struct request *r);
 

@@ -91,15 +91,13 @@ void request_deinit(struct request *r);
  * may come; else the status it is refused with, the answer being ready. */
 int request_begin(struct request *r, struct str method, struct str version);
 
-/* The parameters or the JSON body by a table. 0, or the status of the answer that says what is
- * wrong. */
-int request_params(struct request *r, const struct field *table, void *into);
-int request_json(struct request *r, const struct field *table, void *into);
+/* The parameters or the JSON body by the route's table. 0, or the status of the answer that says
+ * what is wrong. */
+int request_params(struct request *r, void *into);
+int request_json(struct request *r, void *into);
 /* 0, or 415: the body says that it is something else than plain JSON. Without a Content-Type, or
  * with the one that `curl -d` sends, it is taken for JSON. */
 int request_json_type(struct request *r);
-/* For routes without parameters. */
-int request_no_params(struct request *r);
 /* The path's variable as a number >= 1; 0, or 404. */
 int request_number(struct request *r, int64_t *out);
 /* The path's variable as an external id; 0, or 400. */

@@ -3,6 +3,7 @@
 #define HTTP_ROUTER_H
 
 #include "base/buf.h"
+#include "http/fields.h"
 #include "service/access.h"
 
 /* In the order of metrics_methods. */
@@ -39,6 +40,8 @@ struct route {
     int (*handle)(struct request *r); /* after the body; NULL: no such method here */
     enum access_scope scope;
     enum body_policy body;
+    const struct field *params; /* NULL: there are none, and the handler is not called with any */
+    const struct field *json;   /* the body's fields, where a table judges them */
     /* BODY_STREAM: when the head is there, and for each piece. GO_ON, LATER (the piece is offered
      * again) or a status that refuses the request. */
     int (*begin)(struct request *r);

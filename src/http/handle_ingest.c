@@ -32,7 +32,7 @@ static int parse_format(struct str text)
 
 /* clang-format off: a table reads best as one */
 #define AT(member) offsetof(struct ingest_input, member)
-static const struct field ingest_params[] = {
+const struct field ingest_params[] = {
     {.name = "format",
      .kind = FIELD_CHOICE,
      .offset = AT(format),
@@ -150,7 +150,7 @@ static int take_options(struct request *r, const struct ingest_input *in)
 int handle_ingest_begin(struct request *r)
 {
     struct ingest_input in = {.format = FORMAT_AUTO};
-    int status = request_params(r, ingest_params, &in);
+    int status = request_params(r, &in);
     if (status)
         return status;
     r->import = arena_alloc(&r->arena, 1, sizeof *r->import);

@@ -21,6 +21,20 @@ struct items_input {
     uint32_t limit;
 };
 
+/* clang-format off: a table reads best as one */
+#define AT(member) offsetof(struct items_input, member)
+const struct field items_params[] = {
+    FILTER_PARAMS(AT(filter)),
+    {.name = "limit",
+     .kind = FIELD_COUNT,
+     .offset = AT(limit),
+     .min = 1,
+     .max = LIMIT_ANSWER_ITEMS},
+    {.name = "cursor", .kind = FIELD_TEXT, .offset = AT(cursor), .max = 64},
+    {.name = NULL},
+};
+/* clang-format on */
+
 /* Appends one page from slot `from` on; returns the slot of the next page, 0: no more. */
 static uint32_t write_page(const struct catalog *c, const struct filter *filter, uint32_t from,
                            uint32_t limit, struct buf *out)
@@ -63,20 +77,9 @@ static int answer_list(struct request *r, const struct items_input *in)
 
 int handle_items(struct request *r)
 {
-    static const struct field params[] = {FILTER_PARAMS(offsetof(struct items_input, filter)),
-                                          {.name = "limit",
-                                           .kind = FIELD_COUNT,
-                                           .offset = offsetof(struct items_input, limit),
-                                           .min = 1,
-                                           .max = LIMIT_ANSWER_ITEMS},
-                                          {.name = "cursor",
-                                           .kind = FIELD_TEXT,
-                                           .offset = offsetof(struct items_input, cursor),
-                                           .max = 64},
-                                          {.name = NULL}};
     struct items_input in = {.limit = 50};
     filter_input_init(&in.filter);
-    int status = request_params(r, params, &in);
+    int status = request_params(r, &in);
     return status ? status : answer_list(r, &in);
 }
 
@@ -96,9 +99,7 @@ static bool write_item(struct request *r)
 
 int handle_item(struct request *r)
 {
-    int status = request_no_params(r);
-    if (!status)
-        status = request_external_id(r);
+    int status = request_external_id(r);
     if (status)
         return status;
     if (!write_item(r))
@@ -185,8 +186,6 @@ static int submit(struct request *r, struct str record)
 static int check_write(struct request *r)
 {
     int status = request_json_type(r);
-    if (!status)
-        status = request_no_params(r);
     return status ? status : request_external_id(r);
 }
 
@@ -226,9 +225,7 @@ static int delete_done(struct request *r)
 
 int handle_item_delete(struct request *r)
 {
-    int status = request_no_params(r);
-    if (!status)
-        status = request_external_id(r);
+    int status = request_external_id(r);
     if (status)
         return status;
     item_delete_prepare(&r->work.item_delete, r->match.argument, request_done);

@@ -32,18 +32,17 @@ struct jobs_input {
     int64_t before;
 };
 
+#define AT(member) offsetof(struct jobs_input, member)
+const struct field jobs_params[] = {
+    {.name = "limit", .kind = FIELD_COUNT, .offset = AT(limit), .min = 1, .max = 200},
+    {.name = "before", .kind = FIELD_KEY, .offset = AT(before)},
+    {.name = NULL},
+};
+
 int handle_jobs(struct request *r)
 {
-    static const struct field params[] = {
-        {.name = "limit",
-         .kind = FIELD_COUNT,
-         .offset = offsetof(struct jobs_input, limit),
-         .min = 1,
-         .max = 200},
-        {.name = "before", .kind = FIELD_KEY, .offset = offsetof(struct jobs_input, before)},
-        {.name = NULL}};
     struct jobs_input in = {.limit = 50};
-    int status = request_params(r, params, &in);
+    int status = request_params(r, &in);
     if (status)
         return status;
     jobs_show_prepare(&r->work.show, 0, request_done);
@@ -52,16 +51,10 @@ int handle_jobs(struct request *r)
     return request_read(r, show_done);
 }
 
-static int one_job(struct request *r, int64_t *id)
-{
-    int status = request_no_params(r);
-    return status ? status : request_number(r, id);
-}
-
 int handle_job(struct request *r)
 {
     int64_t id;
-    int status = one_job(r, &id);
+    int status = request_number(r, &id);
     if (status)
         return status;
     jobs_show_prepare(&r->work.show, id, request_done);
@@ -89,7 +82,7 @@ static int cancel_done(struct request *r)
 int handle_job_cancel(struct request *r)
 {
     int64_t id;
-    int status = one_job(r, &id);
+    int status = request_number(r, &id);
     if (status)
         return status;
     jobs_cancel_prepare(&r->work.cancel, id, request_done);
@@ -104,9 +97,6 @@ static int train_done(struct request *r)
 
 int handle_train(struct request *r)
 {
-    int status = request_no_params(r);
-    if (status)
-        return status;
     if (r->body_bytes)
         return respond_problem(r, 400, "training takes no body");
     jobs_train_prepare(&r->work.submit, request_done);

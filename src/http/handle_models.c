@@ -21,9 +21,6 @@ static int models_done(struct request *r)
 
 int handle_models(struct request *r)
 {
-    int status = request_no_params(r);
-    if (status)
-        return status;
     models_show_prepare(&r->work.models, 0, request_done);
     return request_read(r, models_done);
 }
@@ -31,9 +28,7 @@ int handle_models(struct request *r)
 int handle_model(struct request *r)
 {
     int64_t id;
-    int status = request_no_params(r);
-    if (!status)
-        status = request_number(r, &id);
+    int status = request_number(r, &id);
     if (status)
         return status;
     models_show_prepare(&r->work.models, id, request_done);
@@ -44,15 +39,15 @@ struct live_input {
     int64_t id;
 };
 
+const struct field model_live_json[] = {
+    {.name = "id", .kind = FIELD_KEY, .offset = offsetof(struct live_input, id), .required = true},
+    {.name = NULL},
+};
+
 int handle_model_activate(struct request *r)
 {
-    static const struct field fields[] = {{.name = "id",
-                                           .kind = FIELD_KEY,
-                                           .offset = offsetof(struct live_input, id),
-                                           .required = true},
-                                          {.name = NULL}};
     struct live_input in = {.id = 0};
-    int status = request_json(r, fields, &in);
+    int status = request_json(r, &in);
     if (status)
         return status;
     models_activate_prepare(&r->work.models, in.id, request_done);

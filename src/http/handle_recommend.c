@@ -86,7 +86,7 @@ int handle_recommend_get(struct request *r)
 {
     struct question q;
     question_init(&q);
-    int status = request_params(r, question_params, &q);
+    int status = request_params(r, &q);
     return status ? status : answer(r, &q);
 }
 
@@ -94,6 +94,6 @@ int handle_recommend_post(struct request *r)
 {
     struct question q;
     question_init(&q);
-    int status = request_json(r, question_json, &q);
+    int status = request_json(r, &q);
     return status ? status : answer(r, &q);
 }

@@ -30,7 +30,7 @@ static int parse_sort(struct str text)
 
 /* clang-format off: a table reads best as one */
 #define AT(member) offsetof(struct rules_input, member)
-static const struct field rules_params[] = {
+const struct field rules_params[] = {
     {.name = "antecedent", .kind = FIELD_IDS, .offset = AT(antecedent), .max = LIMIT_QUERY_ITEMS},
     {.name = "consequent", .kind = FIELD_ID, .offset = AT(consequent)},
     {.name = "contains", .kind = FIELD_IDS, .offset = AT(contains), .max = LIMIT_QUERY_ITEMS},
@@ -141,7 +141,7 @@ static int begin(struct request *r, struct model *m, const struct rules_input *i
 int handle_rules(struct request *r)
 {
     struct rules_input in = {.sort = 2 * SORT_LIFT, .limit = 50};
-    int status = request_params(r, rules_params, &in);
+    int status = request_params(r, &in);
     if (status)
         return status;
     struct model *m = live_get(r->loop->live);

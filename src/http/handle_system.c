@@ -11,8 +11,7 @@
 
 int handle_livez(struct request *r)
 {
-    int status = request_no_params(r);
-    return status ? status : respond_text(r, 200, STR("ok\n"));
+    return respond_text(r, 200, STR("ok\n"));
 }
 
 struct readyz_input {
@@ -26,6 +25,15 @@ static int parse_verbose(struct str text)
         return 1;
     return str_eq(text, STR("false")) ? 0 : -1;
 }
+
+const struct field readyz_params[] = {
+    {.name = "verbose",
+     .kind = FIELD_CHOICE,
+     .offset = offsetof(struct readyz_input, verbose),
+     .choice = parse_verbose,
+     .note = "true, false"},
+    {.name = NULL},
+};
 
 static void add_check(struct buf *out, bool good, const char *name, const char *more)
 {
@@ -52,15 +60,9 @@ static void write_checks(const struct shop_health *h, struct buf *out)
 
 int handle_readyz(struct request *r)
 {
-    static const struct field params[] = {{.name = "verbose",
-                                           .kind = FIELD_CHOICE,
-                                           .offset = offsetof(struct readyz_input, verbose),
-                                           .choice = parse_verbose,
-                                           .note = "true, false"},
-                                          {.name = NULL}};
     struct readyz_input in = {.verbose = 0};
     struct shop_health health;
-    int status = request_params(r, params, &in);
+    int status = request_params(r, &in);
     if (status)
         return status;
     shop_health(r->loop->shop, &health);
@@ -76,9 +78,6 @@ int handle_readyz(struct request *r)
 
 int handle_version(struct request *r)
 {
-    int status = request_no_params(r);
-    if (status)
-        return status;
     buf_printf(&r->out,
                "{\"name\":\"basketd\",\"version\":\"%s\",\"commit\":\"%s\",\"libraries\":{"
                "\"libmicrohttpd\":\"%s\",\"libuv\":\"%s\",\"jansson\":\"%s\"}}",
@@ -89,9 +88,6 @@ int handle_version(struct request *r)
 
 int handle_openapi(struct request *r)
 {
-    int status = request_no_params(r);
-    if (status)
-        return status;
     const struct asset *asset = assets_find("openapi.yaml");
     if (!asset)
         return respond_problem(r, 404, "this program was built without it");
@@ -102,9 +98,6 @@ int handle_openapi(struct request *r)
 
 int handle_metrics(struct request *r)
 {
-    int status = request_no_params(r);
-    if (status)
-        return status;
     metrics_text(r->loop->shop, &r->out);
     r->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return 200;

@@ -36,15 +36,9 @@ static int user_done(struct request *r)
     return 200;
 }
 
-static int one_user(struct request *r)
-{
-    int status = request_no_params(r);
-    return status ? status : request_external_id(r);
-}
-
 int handle_user(struct request *r)
 {
-    int status = one_user(r);
+    int status = request_external_id(r);
     if (status)
         return status;
     user_show_prepare(&r->work.user, r->match.argument, request_done);
@@ -53,7 +47,7 @@ int handle_user(struct request *r)
 
 int handle_user_erase(struct request *r)
 {
-    int status = one_user(r);
+    int status = request_external_id(r);
     if (status)
         return status;
     user_erase_prepare(&r->work.user, r->match.argument, request_done);

@@ -114,6 +114,13 @@ static int refuse_method(struct request *r)
     return status;
 }
 
+static int refuse_params(struct request *r)
+{
+    static const struct field none[] = {{.name = NULL}};
+    fields_from_params(none, &r->params, NULL, &r->problems);
+    return respond_problems(r);
+}
+
 static int begin_body(struct request *r)
 {
     uint64_t length;
@@ -153,19 +160,15 @@ int request_begin(struct request *r, struct str method, struct str version)
     if (!r->match.route)
         return refuse_method(r);
     status = auth_check(r);
+    if (status == 0 && r->params.count && !r->match.route->params)
+        status = refuse_params(r);
     return status != 0 ? status : begin_body(r);
 }
 
-int request_params(struct request *r, const struct field *table, void *into)
+int request_params(struct request *r, void *into)
 {
-    fields_from_params(table, &r->params, into, &r->problems);
+    fields_from_params(r->match.route->params, &r->params, into, &r->problems);
     return r->problems.total || r->problems.no_memory ? respond_problems(r) : 0;
-}
-
-int request_no_params(struct request *r)
-{
-    static const struct field none[] = {{.name = NULL}};
-    return r->params.count ? request_params(r, none, NULL) : 0;
 }
 
 int request_json_type(struct request *r)
@@ -185,16 +188,14 @@ int request_json_type(struct request *r)
     return 0;
 }
 
-int request_json(struct request *r, const struct field *table, void *into)
+int request_json(struct request *r, void *into)
 {
-    int status = request_json_type(r);
-    if (status == 0)
-        status = request_no_params(r);
-    if (status != 0)
-        return status;
     struct error err = ERROR_INIT;
     struct str body = {r->body.ptr, r->body.len};
-    if (fields_from_json(table, body, into, &r->problems, &err) != 0)
+    int status = request_json_type(r);
+    if (status != 0)
+        return status;
+    if (fields_from_json(r->match.route->json, body, into, &r->problems, &err) != 0)
         return respond_error(r, &err);
     return r->problems.total || r->problems.no_memory ? respond_problems(r) : 0;
 }

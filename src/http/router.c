@@ -3,6 +3,7 @@
 #include "http/router.h"
 
 #include "http/handlers.h"
+#include "http/question.h"
 #include "service/metrics.h"
 
 #include <string.h>
@@ -10,35 +11,36 @@
 /* clang-format off: a table reads best as one */
 static const struct path paths[] = {
     {"/recommend",
-     {[METHOD_GET] = {handle_recommend_get, ACCESS_READ, BODY_NONE, NULL, NULL},
-      [METHOD_POST] = {handle_recommend_post, ACCESS_READ, BODY_JSON, NULL, NULL}}},
-    {"/rules", {[METHOD_GET] = {handle_rules, ACCESS_READ, BODY_NONE, NULL, NULL}}},
+     {[METHOD_GET] = {handle_recommend_get, ACCESS_READ, .params = question_params},
+      [METHOD_POST] = {handle_recommend_post, ACCESS_READ, BODY_JSON, .json = question_json}}},
+    {"/rules", {[METHOD_GET] = {handle_rules, ACCESS_READ, .params = rules_params}}},
     {"/ingest",
-     {[METHOD_POST] = {handle_ingest, ACCESS_INGEST, BODY_STREAM, handle_ingest_begin,
-                       handle_ingest_piece}}},
-    {"/jobs", {[METHOD_GET] = {handle_jobs, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
+     {[METHOD_POST] = {handle_ingest, ACCESS_INGEST, BODY_STREAM, ingest_params,
+                       .begin = handle_ingest_begin, .feed = handle_ingest_piece}}},
+    {"/jobs", {[METHOD_GET] = {handle_jobs, ACCESS_INGEST, .params = jobs_params}}},
     {"/jobs/{id}",
-     {[METHOD_GET] = {handle_job, ACCESS_INGEST, BODY_NONE, NULL, NULL},
-      [METHOD_DELETE] = {handle_job_cancel, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
-    {"/train", {[METHOD_POST] = {handle_train, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
-    {"/models", {[METHOD_GET] = {handle_models, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
-    {"/models/live", {[METHOD_PUT] = {handle_model_activate, ACCESS_ADMIN, BODY_JSON, NULL, NULL}}},
-    {"/models/{id}", {[METHOD_GET] = {handle_model, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
-    {"/items", {[METHOD_GET] = {handle_items, ACCESS_READ, BODY_NONE, NULL, NULL}}},
+     {[METHOD_GET] = {handle_job, ACCESS_INGEST},
+      [METHOD_DELETE] = {handle_job_cancel, ACCESS_INGEST}}},
+    {"/train", {[METHOD_POST] = {handle_train, ACCESS_ADMIN}}},
+    {"/models", {[METHOD_GET] = {handle_models, ACCESS_ADMIN}}},
+    {"/models/live",
+     {[METHOD_PUT] = {handle_model_activate, ACCESS_ADMIN, BODY_JSON, .json = model_live_json}}},
+    {"/models/{id}", {[METHOD_GET] = {handle_model, ACCESS_ADMIN}}},
+    {"/items", {[METHOD_GET] = {handle_items, ACCESS_READ, .params = items_params}}},
     {"/items/{id}",
-     {[METHOD_GET] = {handle_item, ACCESS_READ, BODY_NONE, NULL, NULL},
-      [METHOD_PUT] = {handle_item_put, ACCESS_INGEST, BODY_JSON, NULL, NULL},
-      [METHOD_PATCH] = {handle_item_patch, ACCESS_INGEST, BODY_JSON, NULL, NULL},
-      [METHOD_DELETE] = {handle_item_delete, ACCESS_INGEST, BODY_NONE, NULL, NULL}}},
+     {[METHOD_GET] = {handle_item, ACCESS_READ},
+      [METHOD_PUT] = {handle_item_put, ACCESS_INGEST, BODY_JSON},
+      [METHOD_PATCH] = {handle_item_patch, ACCESS_INGEST, BODY_JSON},
+      [METHOD_DELETE] = {handle_item_delete, ACCESS_INGEST}}},
     {"/users/{id}",
-     {[METHOD_GET] = {handle_user, ACCESS_ADMIN, BODY_NONE, NULL, NULL},
-      [METHOD_DELETE] = {handle_user_erase, ACCESS_ADMIN, BODY_NONE, NULL, NULL}}},
-    {"/livez", {[METHOD_GET] = {handle_livez, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
-    {"/healthz", {[METHOD_GET] = {handle_livez, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
-    {"/readyz", {[METHOD_GET] = {handle_readyz, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
-    {"/version", {[METHOD_GET] = {handle_version, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
-    {"/openapi.yaml", {[METHOD_GET] = {handle_openapi, ACCESS_OPEN, BODY_NONE, NULL, NULL}}},
-    {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS, BODY_NONE, NULL, NULL}}},
+     {[METHOD_GET] = {handle_user, ACCESS_ADMIN},
+      [METHOD_DELETE] = {handle_user_erase, ACCESS_ADMIN}}},
+    {"/livez", {[METHOD_GET] = {handle_livez, ACCESS_OPEN}}},
+    {"/healthz", {[METHOD_GET] = {handle_livez, ACCESS_OPEN}}},
+    {"/readyz", {[METHOD_GET] = {handle_readyz, ACCESS_OPEN, .params = readyz_params}}},
+    {"/version", {[METHOD_GET] = {handle_version, ACCESS_OPEN}}},
+    {"/openapi.yaml", {[METHOD_GET] = {handle_openapi, ACCESS_OPEN}}},
+    {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS}}},
 };
 
 static const char *const labels[] = {

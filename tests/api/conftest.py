@@ -12,6 +12,8 @@ import time
 import pytest
 import requests
 
+from contract import contract
+
 PROGRAM = os.environ.get("BASKETD") or str(pathlib.Path("build/release/basketd").resolve())
 SHARED = pathlib.Path("../shared/data")
 
@@ -48,7 +50,11 @@ class Server:
         raise AssertionError("basketd serve is not ready after 12 s")
 
     def __call__(self, method, path, **more):
-        return self.http.request(method, self.url + path, timeout=60, **more)
+        """The answer, held against openapi.yaml."""
+        response = self.http.request(method, self.url + path, timeout=60, **more)
+        if method != "HEAD":
+            contract.check(method, path.split("?")[0], response)
+        return response
 
     def get(self, path, **more):
         return self("GET", path, **more)
