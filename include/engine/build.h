@@ -1,5 +1,6 @@
 /* dataset -> model: mine, learn, assemble, seal. Pure computation: no threads but those of
- * base/parallel.h, no files. Step by step with progress, so that the trainer can show and cancel it. */
+ * base/parallel.h, no files. Step by step with progress, so that the trainer can show and cancel
+ * it. */
 #ifndef ENGINE_BUILD_H
 #define ENGINE_BUILD_H
 

@@ -1,5 +1,5 @@
-/* The floor that basketd's HTTP side is measured against: one epoll loop that finds the blank line of
- * a request and sends a file's bytes as the answer, without looking at what was asked.
+/* The floor that basketd's HTTP side is measured against: one epoll loop that finds the blank line
+ * of a request and sends a file's bytes as the answer, without looking at what was asked.
  *
  *     bare_responder FILE    prints the port it listens on (loopback), serves until killed
  *
@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX  4096
-#define REQUEST_MAX  4096
-#define ANSWER_MAX   (1u << 20)
+#define CLIENTS_MAX 4096
+#define REQUEST_MAX 4096
+#define ANSWER_MAX  (1u << 20)
 
 struct client {
     size_t fill;

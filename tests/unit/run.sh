@@ -25,6 +25,6 @@ cat "$build"/unit/*.log | awk -v programs=$# -v broken=$failed '
         if (broken > failed)
             failed = broken
         printf "unit: %d programs, %d passed, %d failed, %d skipped\n", programs, passed, failed, skipped
-        print passed, failed, skipped >"build/results/unit"
+        print passed + 0, failed + 0, skipped + 0 >"build/results/unit"
         exit failed > 0 || passed == 0
     }'
