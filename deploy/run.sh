@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 . deploy/packages.sh
 need_packages $run_packages
-exec make run "$@"
+exec make "-j$(nproc)" run "$@"
