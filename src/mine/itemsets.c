@@ -87,7 +87,7 @@ int itemsets_mine(const struct csr *baskets, const struct itemset_params *params
 {
     struct root root;
     struct itemsets made = {.basket_count = baskets->rows};
-    int rc = root_build(baskets, support_of(params), &root, err);
+    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
     if (rc)
         return rc;
     rc = mine(&root, baskets, params, &made, err);
@@ -161,7 +161,7 @@ int itemsets_count(const struct csr *baskets, const struct itemset_params *param
     struct root root;
     struct tally tally = {.max_length = length_of(params, UINT64_MAX)};
     atomic_uint threshold = support_of(params);
-    int rc = root_build(baskets, support_of(params), &root, err);
+    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
     if (rc)
         return rc;
     struct grow_job job = job_of(&root, baskets, params);

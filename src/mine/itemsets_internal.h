@@ -27,8 +27,9 @@ struct root {
     uint32_t everywhere_count;
 };
 
-int root_build(const struct csr *baskets, uint32_t min_support, struct root *out,
-               struct error *err) WARN_UNUSED;
+/* ERR_NOMEM, ERR_CANCELLED, ERR_TOO_LARGE. */
+int root_build(const struct csr *baskets, uint32_t min_support, struct progress *p,
+               struct root *out, struct error *err) WARN_UNUSED;
 void root_deinit(struct root *r);
 
 /* Every set made of all `items` and any of `extra` is held by `support` baskets. */

@@ -14,6 +14,14 @@ struct span {
     uint32_t fill, end; /* of a row in data; end 0: left out */
 };
 
+/* Rows between two looks at the cancel flag: some milliseconds. */
+#define ROWS_PER_LOOK 65536
+
+static bool cancelled_at(const struct progress *p, uint32_t row)
+{
+    return row % ROWS_PER_LOOK == 0 && progress_cancelled(p);
+}
+
 struct ranked {
     uint64_t key; /* what to sort by, ascending */
     uint32_t item;
@@ -65,12 +73,13 @@ static bool rank_items(struct root *r, const uint32_t *count, uint32_t *rank_of,
     return true;
 }
 
-/* Gives each row of two or more ranked items its span in data and counts the list lengths. */
+/* Gives each row of two or more ranked items its span in data and counts the list lengths. Like the
+ * two passes below it stops early when cancelled; the caller looks. */
 static uint64_t lay_out_rows(struct root *r, const struct csr *baskets, const uint32_t *rank_of,
-                             struct span *span)
+                             struct span *span, const struct progress *p)
 {
     uint64_t at = 0;
-    for (uint32_t b = 0; b < baskets->rows; b++) {
+    for (uint32_t b = 0; b < baskets->rows && !cancelled_at(p, b); b++) {
         uint32_t size = 0;
         for (uint64_t e = baskets->start[b]; e < baskets->start[b + 1]; e++)
             size += rank_of[baskets->column[e]] != 0;
@@ -88,7 +97,7 @@ static uint64_t lay_out_rows(struct root *r, const struct csr *baskets, const ui
 
 /* place[] lists rows per rank. */
 static void deal_rows(struct root *r, const struct csr *baskets, const uint32_t *rank_of,
-                      const struct span *span)
+                      const struct span *span, const struct progress *p)
 {
     uint32_t before = 0;
     for (uint32_t k = 1; k <= r->item_count; k++) {
@@ -97,7 +106,7 @@ static void deal_rows(struct root *r, const struct csr *baskets, const uint32_t 
         before += count;
     }
     /* start[rank + 1] is where the rank's list grows, so it ends as the list's end. */
-    for (uint32_t b = 0; b < baskets->rows; b++) {
+    for (uint32_t b = 0; b < baskets->rows && !cancelled_at(p, b); b++) {
         if (span[b].end == 0)
             continue;
         for (uint64_t e = baskets->start[b]; e < baskets->start[b + 1]; e++)
@@ -106,9 +115,10 @@ static void deal_rows(struct root *r, const struct csr *baskets, const uint32_t 
     }
 }
 
-static void fill_rows(struct root *r, struct span *span, uint32_t row_count)
+static void fill_rows(struct root *r, struct span *span, uint32_t row_count,
+                      const struct progress *p)
 {
-    for (uint32_t rank = 0; rank < r->item_count; rank++) {
+    for (uint32_t rank = 0; rank < r->item_count && !progress_cancelled(p); rank++) {
         for (uint32_t k = r->start[rank]; k < r->start[rank + 1]; k++) {
             struct span *row = &span[r->place[k]];
             r->data[row->fill++] = rank;
@@ -135,49 +145,64 @@ static bool order_heads(struct root *r)
     return true;
 }
 
-static bool build(struct root *r, const struct csr *baskets, uint32_t min_support)
+static int make_rows(struct root *r, const struct csr *baskets, const uint32_t *rank_of,
+                     struct span *span, const struct progress *p)
 {
-    bool done = false;
-    uint32_t *count, *rank_of;
-    struct span *span;
-    MEM_ZNEW(count, baskets->cols);
-    MEM_NEW(rank_of, baskets->cols);
-    MEM_NEW(span, baskets->rows);
-    if (!count || !rank_of || !span)
-        goto end;
-    for (uint64_t e = 0; e < csr_entries(baskets); e++)
-        count[baskets->column[e]]++;
-    if (!rank_items(r, count, rank_of, baskets, min_support))
-        goto end;
     if (!MEM_ZNEW(r->start, (size_t)r->item_count + 1))
-        goto end;
-    uint64_t data = lay_out_rows(r, baskets, rank_of, span);
+        return ERR_NOMEM;
+    uint64_t data = lay_out_rows(r, baskets, rank_of, span, p);
     MEM_NEW(r->data, data);
     MEM_NEW(r->place, data);
     MEM_NEW(r->heads, r->item_count);
     MEM_ZNEW(r->cost, r->item_count);
     if (!r->data || !r->place || !r->heads || !r->cost)
-        goto end;
-    deal_rows(r, baskets, rank_of, span);
-    fill_rows(r, span, baskets->rows);
-    done = order_heads(r);
-end:
+        return ERR_NOMEM;
+    if (progress_cancelled(p))
+        return ERR_CANCELLED;
+    deal_rows(r, baskets, rank_of, span, p);
+    if (progress_cancelled(p))
+        return ERR_CANCELLED;
+    fill_rows(r, span, baskets->rows, p);
+    if (progress_cancelled(p))
+        return ERR_CANCELLED;
+    return order_heads(r) ? 0 : ERR_NOMEM;
+}
+
+static int build(struct root *r, const struct csr *baskets, uint32_t min_support,
+                 const struct progress *p)
+{
+    int status = ERR_NOMEM;
+    uint32_t *count, *rank_of;
+    struct span *span;
+    MEM_ZNEW(count, baskets->cols);
+    MEM_NEW(rank_of, baskets->cols);
+    MEM_NEW(span, baskets->rows);
+    if (count && rank_of && span) {
+        for (uint64_t e = 0; e < csr_entries(baskets); e++)
+            count[baskets->column[e]]++;
+        if (rank_items(r, count, rank_of, baskets, min_support))
+            status = make_rows(r, baskets, rank_of, span, p);
+    }
     free(count);
     free(rank_of);
     free(span);
-    return done;
+    return status;
 }
 
-int root_build(const struct csr *baskets, uint32_t min_support, struct root *out, struct error *err)
+int root_build(const struct csr *baskets, uint32_t min_support, struct progress *p,
+               struct root *out, struct error *err)
 {
     assert(min_support > 0);
     *out = (struct root){0};
     if (csr_entries(baskets) + baskets->rows >= UINT32_MAX)
         return error_set(err, ERR_TOO_LARGE, "itemsets: more than %u order lines", UINT32_MAX - 1);
-    if (build(out, baskets, min_support))
+    progress_begin(p, "sorting items", 0);
+    int status = build(out, baskets, min_support, p);
+    if (status == 0)
         return 0;
     root_deinit(out);
-    return error_set(err, ERR_NOMEM, "itemsets: out of memory for the baskets");
+    return error_set(err, status, "itemsets: %s",
+                     status == ERR_NOMEM ? "out of memory for the baskets" : "cancelled");
 }
 
 void root_deinit(struct root *r)
