@@ -27,15 +27,15 @@ def run(*words, check=True, **more):
 
 
 class Server:
-    def __init__(self, data, *flags):
+    def __init__(self, data, *flags, wait=True):
         self.data = pathlib.Path(data)
         self.log = open(self.data.parent / f"serve-{time.monotonic_ns()}.log", "w+")
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--train-min-new-orders", "0",
              "--train-interval", "0", *flags],
             stdout=subprocess.DEVNULL, stderr=self.log)
-        self.url = self._wait()
         self.http = requests.Session()
+        self.url = self._wait() if wait else None
 
     def _wait(self):
         for _ in range(600):
@@ -73,6 +73,12 @@ class Server:
                 return job
             time.sleep(0.05)
         raise AssertionError(f"job {number} does not end")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.http.close()
+        self.log.close()
 
     def stop(self, number=signal.SIGTERM):
         if self.process.poll() is None:
