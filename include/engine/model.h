@@ -14,6 +14,9 @@
 
 #include <stdatomic.h>
 
+/* llr: the pairs with the highest log likelihood ratios, each weighted by what it promises (the
+ * strength of the rule it makes, below); a context counts by its strongest item. The others are
+ * weighted as learnt, and a context counts by its mean. */
 enum source_kind { SOURCE_LLR, SOURCE_COSINE, SOURCE_SGNS, SOURCE_COUNT };
 const char *source_name(enum source_kind kind); /* "llr", "cosine", "sgns" */
 
@@ -64,7 +67,6 @@ struct model {
     struct rules rules;
     struct source sources[SOURCE_COUNT];
     struct embeddings vectors;
-    float rule_weight; /* share of the strongest rule in the blend of the basket surface */
 
     /* Derived by model_seal when NULL or zero. */
     struct ruletrie trie;

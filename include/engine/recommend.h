@@ -1,9 +1,9 @@
 /* The answer: gather rows -> blend -> order -> filter -> explain. Costs microseconds, allocates
  * nothing after warm-up (the scratch is reused), touches nothing but its arguments.
  *
- * basket: an item's score is the mean over the context items of their blended rows at it, plus the
- * weighted strength of the strongest rule from the context to it. similar: the mean of the rows of
- * the look-alike sources, times how near its category is to that of a context item, when the
+ * basket: an item's score is the weighted sum over the sources of what the context items' rows have
+ * for it, the largest of them for llr, the mean for the others. similar: the same over the sources
+ * of look-alikes, times how near the item's category is to that of a context item, when the
  * catalogue knows both. trending: rising items, fastest first. popular: orders of the last 28 days,
  * then of all time. Context items are never in the answer, nor excluded, removed or unavailable
  * ones. Without a known context item basket and similar answer with popular items and say so in

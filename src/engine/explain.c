@@ -1,7 +1,7 @@
-/* Why an item was suggested, in numbers a person can recount. The strongest rule was found while
- * candidates were gathered. The strongest neighbour is found by going over the context's rows once
- * more, looking only at answered items: as cheap as gathering was, however many are answered. By
- * then the cells' scores have served; an answered item's cell holds its place instead. */
+/* Why an item was suggested, in numbers a person can recount. Both searches look at answered items
+ * only: the rules of the context are matched, and for items without one the context's rows are gone
+ * over once more, as cheap as gathering was. By then the cells' scores have served; an answered
+ * item's cell holds its place instead. */
 #include "recommend_internal.h"
 
 #include <string.h>
@@ -11,24 +11,6 @@ static void set_measures(struct because *b, const struct measures *x)
     b->support = x->support;
     b->confidence = x->confidence;
     b->lift = x->lift;
-}
-
-static void explain_rule(const struct request *r, uint32_t item, struct because *b)
-{
-    const struct scratch *s = r->s;
-    uint32_t at = s->rule_at[item];
-    if (at >= s->ruled_count || s->ruled[at].item != item)
-        return;
-    const struct rules *rules = &r->m->rules;
-    uint32_t rule = r->m->strong.index[s->ruled[at].strong];
-    b->kind = BECAUSE_RULE;
-    b->source = "rule";
-    b->item_count = (uint32_t)(rules->start[rule + 1] - rules->start[rule]);
-    memcpy(b->items, rules->antecedent + rules->start[rule], b->item_count * sizeof *b->items);
-    b->count = rules->both[rule];
-    struct measures x;
-    rules_measures(rules, rule, 0, &x);
-    set_measures(b, &x);
 }
 
 /* Scores are never negative: place x of the answer is kept as -1 - x. */
@@ -42,6 +24,74 @@ static uint32_t marked_place(float mark)
     return (uint32_t)(-mark) - 1;
 }
 
+/* The answer's place of an item of this request; UINT32_MAX: not answered. */
+static uint32_t place_of(const struct scratch *s, uint32_t item)
+{
+    struct cell cell = s->cells[item];
+    return cell.stamp == s->stamp && cell.score < 0 ? marked_place(cell.score) : UINT32_MAX;
+}
+
+#define NO_RULE UINT32_MAX
+
+struct rule_search {
+    const struct request *r;
+    uint32_t strongest[LIMIT_ANSWER_ITEMS]; /* per place: position in model.strong, or NO_RULE */
+};
+
+static void take_stronger(void *context, uint32_t begin, uint32_t end)
+{
+    struct rule_search *search = context;
+    const struct strong_rule *rules = search->r->m->strong.rule;
+    for (uint32_t x = begin; x < end; x++) {
+        uint32_t place = place_of(search->r->s, rules[x].consequent);
+        if (place == UINT32_MAX)
+            continue;
+        uint32_t *best = &search->strongest[place];
+        if (*best == NO_RULE || rules[x].strength > rules[*best].strength ||
+            (rules[x].strength == rules[*best].strength && x < *best))
+            *best = x;
+    }
+}
+
+static void explain_by_rule(const struct model *m, uint32_t rule, struct because *b)
+{
+    const struct rules *rules = &m->rules;
+    b->kind = BECAUSE_RULE;
+    b->source = "rule";
+    b->item_count = (uint32_t)(rules->start[rule + 1] - rules->start[rule]);
+    memcpy(b->items, rules->antecedent + rules->start[rule], b->item_count * sizeof *b->items);
+    b->count = rules->both[rule];
+    struct measures x;
+    rules_measures(rules, rule, 0, &x);
+    set_measures(b, &x);
+}
+
+static void sort_ascending(uint32_t *items, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t item = items[i], at = i;
+        for (; at > 0 && items[at - 1] > item; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+    }
+}
+
+static void explain_rules(struct request *r)
+{
+    struct scratch *s = r->s;
+    struct rule_search search = {.r = r};
+    uint32_t items[RULE_CONTEXT_MAX];
+    uint32_t count = s->context_count < RULE_CONTEXT_MAX ? s->context_count : RULE_CONTEXT_MAX;
+    memcpy(items, s->context + s->context_count - count, count * sizeof *items);
+    sort_ascending(items, count);
+    for (uint32_t x = 0; x < r->out->count; x++)
+        search.strongest[x] = NO_RULE;
+    ruletrie_match(&r->m->strong.trie, items, count, take_stronger, &search);
+    for (uint32_t x = 0; x < r->out->count; x++)
+        if (search.strongest[x] != NO_RULE)
+            explain_by_rule(r->m, r->m->strong.index[search.strongest[x]], &s->items[x].because);
+}
+
 static void measure_neighbour(const struct model *m, struct suggestion *suggestion)
 {
     struct because *b = &suggestion->because;
@@ -51,20 +101,18 @@ static void measure_neighbour(const struct model *m, struct suggestion *suggesti
     set_measures(b, &x);
 }
 
-/* The neighbours among `row`'s entries that contribute more than any before. Pairs no order ever
- * had (an embedding may see them) come after all others: contributions are below 1. */
+/* The neighbours among `row`'s entries that contribute more than any before. */
 static void explain_by_row(struct request *r, enum source_kind kind, uint32_t row, float *greatest)
 {
     const struct source *source = &r->m->sources[kind];
     const struct csr *rows = &source->rows;
-    float weight = surface_weight(source, r->q->surface);
+    float scale = entry_scale(r, kind);
     for (uint64_t e = rows->start[row]; e < rows->start[row + 1]; e++) {
-        float mark = r->s->cells[rows->column[e]].score;
-        if (mark >= 0)
+        uint32_t place = place_of(r->s, rows->column[e]);
+        if (place == UINT32_MAX)
             continue;
-        uint32_t place = marked_place(mark);
         struct because *b = &r->s->items[place].because;
-        float contribution = weight * rows->value[e];
+        float contribution = scale * rows->value[e];
         if (b->kind == BECAUSE_RULE || contribution <= greatest[place])
             continue;
         greatest[place] = contribution;
@@ -80,18 +128,31 @@ static void explain_neighbours(struct request *r)
 {
     struct scratch *s = r->s;
     float greatest[LIMIT_ANSWER_ITEMS] = {0};
-    for (uint32_t x = 0; x < r->out->count; x++)
-        s->cells[s->items[x].item].score = place_mark(x);
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        enum source_kind kind = (enum source_kind)k;
-        if (surface_weight(&r->m->sources[k], r->q->surface) <= 0)
-            continue;
-        for (uint32_t x = 0; x < s->context_count; x++)
-            explain_by_row(r, kind, s->context[x], greatest);
-    }
+    for (int k = 0; k < SOURCE_COUNT; k++)
+        for (uint32_t x = 0; x < s->context_count && entry_scale(r, (enum source_kind)k) > 0; x++)
+            explain_by_row(r, (enum source_kind)k, s->context[x], greatest);
     for (uint32_t x = 0; x < r->out->count; x++)
         if (s->items[x].because.kind == BECAUSE_NEIGHBOUR)
             measure_neighbour(r->m, &s->items[x]);
+}
+
+static bool all_explained(const struct request *r)
+{
+    uint32_t explained = 0;
+    while (explained < r->out->count && r->s->items[explained].because.kind != BECAUSE_NONE)
+        explained++;
+    return explained == r->out->count;
+}
+
+static void explain_by_context(struct request *r)
+{
+    struct scratch *s = r->s;
+    for (uint32_t x = 0; x < r->out->count; x++)
+        s->cells[s->items[x].item].score = place_mark(x);
+    if (r->q->surface == SURFACE_BASKET)
+        explain_rules(r);
+    if (!all_explained(r))
+        explain_neighbours(r);
 }
 
 static void explain_popular(const struct popularity *p, uint32_t item, struct because *b)
@@ -113,15 +174,13 @@ static void explain_trend(const struct popularity *p, uint32_t item, struct beca
 void explain_answer(struct request *r, enum surface answered)
 {
     const struct popularity *p = &r->m->popularity;
+    if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
+        explain_by_context(r);
     for (uint32_t x = 0; x < r->out->count; x++) {
         struct suggestion *to = &r->s->items[x];
-        if (answered == SURFACE_BASKET)
-            explain_rule(r, to->item, &to->because);
-        else if (answered == SURFACE_TRENDING)
+        if (answered == SURFACE_TRENDING)
             explain_trend(p, to->item, &to->because);
         else if (answered == SURFACE_POPULAR)
             explain_popular(p, to->item, &to->because);
     }
-    if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
-        explain_neighbours(r);
 }

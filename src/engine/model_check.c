@@ -131,8 +131,8 @@ static int check_source(const struct model *m, enum source_kind kind, struct err
 
 static int check_weights(const struct model *m, struct error *err)
 {
-    float basket = m->rule_weight, similar = 0;
-    bool good = m->rule_weight >= 0;
+    float basket = 0, similar = 0;
+    bool good = true;
     for (int k = 0; k < SOURCE_COUNT; k++) {
         good = good && m->sources[k].basket_weight >= 0 && m->sources[k].similar_weight >= 0;
         basket += m->sources[k].basket_weight;

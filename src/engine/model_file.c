@@ -27,10 +27,8 @@ struct header {
     int64_t now_ms;
     uint64_t entries[SOURCE_COUNT];
     float basket_weight[SOURCE_COUNT], similar_weight[SOURCE_COUNT];
-    float rule_weight;
-    uint32_t zero;
 };
-_Static_assert(sizeof(struct header) == 136, "the header has no padding");
+_Static_assert(sizeof(struct header) == 128, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -109,8 +107,7 @@ static struct header header_of(const struct model *m)
                        .text_bytes = m->items.offsets ? m->items.offsets[m->items.count] : 0,
                        .antecedent_count = m->rules.start ? m->rules.start[m->rules.count] : 0,
                        .rules_cut = m->rules.cut,
-                       .now_ms = m->popularity.now_ms,
-                       .rule_weight = m->rule_weight};
+                       .now_ms = m->popularity.now_ms};
     for (int k = 0; k < SOURCE_COUNT; k++) {
         h.entries[k] = csr_entries(&m->sources[k].rows);
         h.basket_weight[k] = m->sources[k].basket_weight;
@@ -253,7 +250,6 @@ static void take_header(struct model *m, const struct header *h)
     m->strong.count = h->strong_count;
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;
-    m->rule_weight = h->rule_weight;
     for (int k = 0; k < SOURCE_COUNT; k++) {
         m->sources[k].rows.rows = m->sources[k].rows.cols = h->item_count;
         m->sources[k].basket_weight = h->basket_weight[k];

@@ -70,13 +70,9 @@ static void free_arrays(struct scratch *s)
     free(s->cells);
     free(s->excluded);
     free(s->found);
-    free(s->rule_at);
-    free(s->ruled);
     s->cells = NULL;
     s->excluded = NULL;
     s->found = NULL;
-    s->rule_at = NULL;
-    s->ruled = NULL;
     s->item_cap = 0;
 }
 
@@ -93,9 +89,7 @@ static int reserve(struct scratch *s, uint32_t items, struct error *err)
     if (items <= s->item_cap)
         return 0;
     free_arrays(s);
-    if (MEM_ZNEW(s->cells, items) && MEM_ZNEW(s->excluded, items) &&
-        MEM_NEW(s->found, (size_t)items + 1) && MEM_ZNEW(s->rule_at, items) &&
-        MEM_NEW(s->ruled, items)) {
+    if (MEM_ZNEW(s->cells, items) && MEM_ZNEW(s->excluded, items) && MEM_NEW(s->found, items)) {
         s->item_cap = items;
         s->stamp = 0;
         return 0;
@@ -180,8 +174,6 @@ static void fill(struct request *r, bool (*next)(struct request *r, struct candi
 
 static void answer_from_context(struct request *r)
 {
-    if (r->q->surface == SURFACE_BASKET)
-        gather_rules(r);
     gather_rows(r);
     r->out->candidates = r->s->found_count;
     blend_candidates(r);
@@ -227,7 +219,7 @@ int recommend(const struct model *m, const struct catalog *c, const struct query
     if (rc)
         return rc;
     next_stamp(s);
-    s->context_count = s->unknown_count = s->found_count = s->ruled_count = 0;
+    s->context_count = s->unknown_count = s->found_count = 0;
     *out = (struct answer){.surface = q->surface, .items = s->items, .unknown = s->unknown};
     struct request r = {.m = m, .c = c, .q = q, .s = s, .out = out};
     resolve_items(&r);

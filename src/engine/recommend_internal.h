@@ -15,8 +15,8 @@
 
 #include <math.h>
 
-/* Rules are matched against the last items of a longer context: the number of subsets grows with a
- * power of it, and what matches beyond is mostly the same few popular items. */
+/* Explaining rules are matched against the last items of a longer context: the number of subsets
+ * grows with a power of it, and what matches beyond is mostly the same few popular items. */
 #define RULE_CONTEXT_MAX 50
 
 /* Candidates that are sorted at once: those of the largest answer, and as many as a common filter
@@ -36,20 +36,13 @@ struct candidate {
     uint32_t item;
 };
 
-struct ruled { /* the strongest rule found for an item */
-    uint32_t item;
-    uint32_t strong; /* index in model.strong */
-};
-
 struct scratch {
     uint32_t item_cap; /* length of the arrays per item */
     uint32_t stamp;
     struct cell *cells;      /* [item_cap] */
     uint32_t *excluded;      /* [item_cap] stamp: excluded */
-    struct candidate *found; /* [item_cap + 1] candidates in order of first touch */
-    uint32_t *rule_at;       /* [item_cap] sparse set: the item's place in `ruled`, if there */
-    struct ruled *ruled;     /* [item_cap] */
-    uint32_t context_count, unknown_count, found_count, ruled_count;
+    struct candidate *found; /* [item_cap] candidates in order of first touch */
+    uint32_t context_count, unknown_count, found_count;
     uint32_t head_count, head_at;        /* sorted candidates and how many of them were taken */
     bool is_heap;                        /* `found` is the heap of the others */
     uint32_t context[LIMIT_QUERY_ITEMS]; /* distinct known items, in the order given */
@@ -81,13 +74,20 @@ static inline void prefetch_entry(const struct request *r, uint32_t item)
     __builtin_prefetch(r->c->items + (slot < r->c->count ? slot : 0));
 }
 
-static inline float surface_weight(const struct source *s, enum surface surface)
+static inline bool pools_largest(enum source_kind kind)
 {
-    return surface == SURFACE_SIMILAR ? s->similar_weight : s->basket_weight;
+    return kind == SOURCE_LLR;
+}
+
+/* What an entry of a context item's row counts in the score; 0: the source is not in the blend. */
+static inline float entry_scale(const struct request *r, enum source_kind kind)
+{
+    const struct source *s = &r->m->sources[kind];
+    float weight = r->q->surface == SURFACE_SIMILAR ? s->similar_weight : s->basket_weight;
+    return pools_largest(kind) ? weight : weight / (float)r->s->context_count;
 }
 
 /* candidates.c: the scratch's cells and the items of `found` (scores not yet set). */
-void gather_rules(struct request *r);
 void gather_rows(struct request *r);
 
 /* blend.c: final scores; then the best one left, false: none. */

@@ -23,8 +23,7 @@ static int out_of_memory(struct error *err)
     return error_set(err, ERR_NOMEM, "rule index: out of memory");
 }
 
-/* Wilson (1927): the lower end of the 95 % interval of a share. */
-static float wilson_low(uint32_t hits, uint32_t trials)
+float wilson_low(uint32_t hits, uint32_t trials)
 {
     double n = trials, p = hits / n;
     double middle = p + Z95 * Z95 / (2 * n);

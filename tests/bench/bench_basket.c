@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct weights {
-    float source[SOURCE_COUNT], rule;
+    float source[SOURCE_COUNT];
 };
 
 static struct model *train(struct retail *r, size_t end, bool verbose)
@@ -49,7 +49,6 @@ static void set_weights(struct model *m, struct weights w)
 {
     for (int k = 0; k < SOURCE_COUNT; k++)
         m->sources[k].basket_weight = w.source[k];
-    m->rule_weight = w.rule;
 }
 
 static struct basketeval measure(struct retail *r, struct model *m, size_t begin, size_t end,
@@ -105,8 +104,6 @@ static void compare(struct retail *r)
         set_weights(m, alone);
         print_row(r, m, split, source_name((enum source_kind)k));
     }
-    set_weights(m, (struct weights){.rule = 1});
-    print_row(r, m, split, "rules");
     model_unref(m);
 }
 
@@ -123,27 +120,24 @@ static int by_hit_rate(const void *a, const void *b)
 
 static void tune(struct retail *r)
 {
-    static const float grid[] = {0, 0.02f, 0.05f, 0.1f, 0.2f, 0.4f, 0.8f};
-    static struct trial trials[1000];
+    static const float grid[] = {0, 0.25f, 0.5f, 0.75f, 1, 1.5f, 2};
+    static struct trial trials[49];
     size_t end = r->orders.count * 4 / 5, split = end * 4 / 5, count = 0;
     struct model *m = train(r, split, true);
     for (size_t c = 0; c < 7; c++) {
-        for (size_t s = 0; s < 5; s++) {
-            for (size_t p = 0; p < 5; p++) {
-                struct trial *t = &trials[count++];
-                t->w = (struct weights){{1, grid[c], grid[s]}, grid[p]};
-                set_weights(m, t->w);
-                basketeval_run(r, m, split, end, BASKETEVAL_ALL, &t->all);
-                basketeval_run(r, m, split, end, 3, &t->few);
-            }
+        for (size_t s = 0; s < 7; s++) {
+            struct trial *t = &trials[count++];
+            t->w = (struct weights){{1, grid[c], grid[s]}};
+            set_weights(m, t->w);
+            basketeval_run(r, m, split, end, BASKETEVAL_ALL, &t->all);
+            basketeval_run(r, m, split, end, 3, &t->few);
         }
     }
     qsort(trials, count, sizeof *trials, by_hit_rate);
     for (size_t x = 0; x < count; x++)
-        printf("llr %.2f cosine %.2f sgns %.2f rule %.2f: HR@10 %.4f NDCG@10 %.4f; 3: %.4f\n",
-               trials[x].w.source[SOURCE_LLR], trials[x].w.source[SOURCE_COSINE],
-               trials[x].w.source[SOURCE_SGNS], trials[x].w.rule, trials[x].all.hit_rate,
-               trials[x].all.ndcg, trials[x].few.hit_rate);
+        printf("llr 1 cosine %.2f sgns %.2f: HR@10 %.4f NDCG@10 %.4f; 3: %.4f\n",
+               trials[x].w.source[SOURCE_COSINE], trials[x].w.source[SOURCE_SGNS],
+               trials[x].all.hit_rate, trials[x].all.ndcg, trials[x].few.hit_rate);
     model_unref(m);
 }
 

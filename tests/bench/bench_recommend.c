@@ -1,7 +1,7 @@
 /* What one answer costs: recommend() on a made-up model of 1e5 items, 100 neighbours from each of
- * two sources, 3e5 rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items. Half
- * of a basket's items lie near each other, half are drawn by popularity. Also /rules on the same
- * model: pages with and without conditions.
+ * three sources, 3e5 rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items.
+ * Half of a basket's items lie near each other, half are drawn by popularity. Also /rules on the
+ * same model: pages with and without conditions.
  *
  * bench_recommend [items] [questions]. Prints "result" lines for tests/bench/run.sh. */
 #include "base/clock.h"
@@ -206,12 +206,12 @@ static void make_world(struct world *w, uint32_t items)
     must(w->m ? 0 : -1, &err);
     make_items(w);
     make_popularity(w);
-    make_rows(w, &w->m->sources[SOURCE_LLR]);
-    make_rows(w, &w->m->sources[SOURCE_COSINE]);
-    w->m->sources[SOURCE_LLR].basket_weight = 0.5f;
-    w->m->sources[SOURCE_COSINE].basket_weight = 0.4f;
-    w->m->sources[SOURCE_COSINE].similar_weight = 1;
-    w->m->rule_weight = 0.1f;
+    for (int k = 0; k < SOURCE_COUNT; k++) {
+        struct source *s = &w->m->sources[k];
+        make_rows(w, s);
+        s->basket_weight = 1.0f / SOURCE_COUNT;
+        s->similar_weight = k == SOURCE_LLR ? 0 : 0.5f;
+    }
     make_rules(w);
     make_catalog(w);
     uint64_t begin = clock_mono_ns();

@@ -110,6 +110,13 @@ static float source_weight(const struct state *s, int k)
                                             : s->m->sources[k].basket_weight;
 }
 
+/* llr counts by the strongest context item, the others by the mean. */
+static float entry_share(const struct state *s, int k)
+{
+    float weight = source_weight(s, k);
+    return k == SOURCE_LLR ? weight : weight / (float)s->context_count;
+}
+
 static uint64_t entry_of(const struct csr *rows, uint32_t i, uint32_t j)
 {
     for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
@@ -166,11 +173,6 @@ static bool score_item(const struct state *s, uint32_t item, float *score)
 {
     bool touched = false;
     *score = 0;
-    uint32_t rule = s->q->surface == SURFACE_BASKET ? strongest_rule(s, item) : UINT32_MAX;
-    if (rule != UINT32_MAX) {
-        touched = true;
-        *score = wilson(s->m->rules.both[rule], s->m->rules.body[rule]) * s->m->rule_weight;
-    }
     for (int k = 0; k < SOURCE_COUNT; k++) {
         for (uint32_t x = 0; x < s->context_count && source_weight(s, k) > 0; x++) {
             const struct csr *rows = &s->m->sources[k].rows;
@@ -178,7 +180,11 @@ static bool score_item(const struct state *s, uint32_t item, float *score)
             if (e == UINT64_MAX)
                 continue;
             touched = true;
-            *score += source_weight(s, k) / (float)s->context_count * rows->value[e];
+            float part = entry_share(s, k) * rows->value[e];
+            if (k != SOURCE_LLR)
+                *score += part;
+            else if (part > *score)
+                *score = part;
         }
     }
     if (touched && s->q->surface == SURFACE_SIMILAR)
@@ -304,7 +310,7 @@ static void because_neighbour(const struct state *s, uint32_t item, struct becau
             uint64_t e = entry_of(&source->rows, s->context[x], item);
             if (e == UINT64_MAX)
                 continue;
-            float share = source_weight(s, k) * source->rows.value[e];
+            float share = entry_share(s, k) * source->rows.value[e];
             if (share <= most)
                 continue;
             most = share;
