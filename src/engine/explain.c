@@ -47,8 +47,9 @@ static void take_stronger(void *context, uint32_t begin, uint32_t end)
         if (place == UINT32_MAX)
             continue;
         uint32_t *best = &search->strongest[place];
-        if (*best == NO_RULE || rules[x].strength > rules[*best].strength ||
-            (rules[x].strength == rules[*best].strength && x < *best))
+        float strength = rules[x].strength;
+        float most = *best == NO_RULE ? 0 : rules[*best].strength; /* a strength is above 0 */
+        if (strength > most || (strength == most && *best > x))
             *best = x;
     }
 }
