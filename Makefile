@@ -145,7 +145,7 @@ san: ## unit and API tests under sanitizers: address and undefined, then thread
 	+@SAN=address,undefined sh tests/check.sh unit api
 	+@SAN=thread API='-m threads' sh tests/check.sh unit api
 
-bench: $B/basketd $(BENCHES) ## run the benchmarks: a table, and build/…/bench.json
+bench: $B/basketd $B/bench/bare_responder $(BENCHES) ## run the benchmarks: a table, and build/…/bench.json
 	@BUILD=$B BASKETD=$(CURDIR)/$B/basketd PYTHON=$(PYTHON) sh tests/bench/run.sh $(BENCHES)
 
 fmt: ## format the C sources in place
