@@ -3,7 +3,6 @@
 #include "service/trainer.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 static double mib(uint64_t bytes)
 {
@@ -73,14 +72,6 @@ static int print_outcome(const struct train_outcome *o, bool json)
     return cli_print(&out);
 }
 
-/* The estimate refuses what will not fit; this holds the rest of the promise. */
-static void limit_memory(uint64_t bytes)
-{
-    const struct rlimit limit = {bytes, bytes};
-    if (bytes > 0)
-        setrlimit(RLIMIT_DATA, &limit);
-}
-
 static int train(struct shop *shop, bool json, struct error *err)
 {
     struct train_outcome outcome = {0};
@@ -115,7 +106,6 @@ int cmd_train(struct settings *settings, int argc, char **argv)
                      ? cli_fail(&err)
                      : print_estimate(&shape, &estimate, json);
     } else {
-        limit_memory(settings->memory_limit_bytes);
         status = train(shop, json, &err);
     }
     shop_close(shop);

@@ -97,7 +97,12 @@ def test_uci_rules_equal_a_recount_of_the_file(start, tmp_path):
     again = json.loads(run("import", "--json", "--data", data, source).stdout)
     assert again["orders"]["accepted"] == again["orders"]["replaced"] == 0
     assert again["orders"]["duplicate"] == report["orders"]["accepted"]
-    run("train", "--data", data, "--min-support", "0.5%", "--max-length", "2", "--embeddings=false")
+    options = ("--data", data, "--min-support", "0.5%", "--max-length", "3")
+    need = json.loads(run("train", "--estimate", "--json", *options).stdout)["peak_bytes"]
+    refused = run("train", "--memory-limit", need // 2, *options, check=False)
+    assert refused.returncode == 1 and "memory limit" in refused.stderr
+    outcome = json.loads(run("train", "--memory-limit", need, "--json", *options).stdout)
+    assert outcome["peak_rss_bytes"] <= need
     orders = collections.defaultdict(lambda: collections.Counter())
     with gzip.open(source, "rt", newline="") as file:
         for row in csv.DictReader(file):
