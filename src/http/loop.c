@@ -34,9 +34,13 @@ static void on_timer(uv_timer_t *timer)
 void loop_drive(struct loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
+    uint32_t most = loop->shop->settings->connections;
     if (!loop->daemon)
         return;
+    bool full = loop->conns.count >= most;
     MHD_run(loop->daemon);
+    if (full && loop->conns.count < most)
+        MHD_run(loop->daemon); /* listens again only at the start of a run */
     if (MHD_get_timeout(loop->daemon, &timeout_ms) == MHD_YES)
         uv_timer_start(&loop->timer, on_timer, timeout_ms, 0);
     else
@@ -146,8 +150,8 @@ static void on_housework(uv_timer_t *timer)
         log_debug("http.deadline", "connections=%u", closed);
     if (loop->draining && is_drained(loop, now))
         uv_stop(&loop->uv);
-    else if (loop->draining)
-        loop_drive(loop);
+    else
+        loop_drive(loop); /* and listens again after a shortage of descriptors */
 }
 
 static void on_daemon_log(void *cls, const char *format, va_list args)
