@@ -8,7 +8,7 @@ run_packages="make gcc libc6-dev pkgconf curl
 
 # on top, to test it
 check_packages="libcmocka-dev clang-format-14 clang-tidy-14 cppcheck universal-ctags
-    python3 python3-pytest python3-requests python3-jsonschema python3-yaml"
+    python3 zstd python3-pytest python3-requests python3-jsonschema python3-yaml"
 
 # at run time alone, for a host or image that gets a finished binary
 runtime_packages="libmicrohttpd12 libuv1 libjansson4 libsqlite3-0 libsodium23 libinih1 libxxhash0
