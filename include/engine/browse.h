@@ -8,7 +8,6 @@
 #include "engine/model.h"
 
 int rule_sort_parse(struct str name); /* "lift" …, an enum rule_sort; -1 unknown */
-const char *rule_sort_name(enum rule_sort sort);
 
 struct rule_query {
     const struct str *antecedent; /* rules whose antecedent is a subset of these; NULL: any */

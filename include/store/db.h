@@ -49,6 +49,5 @@ int db_check(struct db *db, bool full, struct error *err) WARN_UNUSED;
 int db_backup(struct db *db, const char *file, struct error *err) WARN_UNUSED;
 uint64_t db_bytes(struct db *db);              /* of the database file and its WAL */
 uint64_t db_free_bytes(const char *directory); /* free on the file system; UINT64_MAX unknown */
-void db_interrupt(struct db *db); /* any thread: a running statement ends with ERR_CANCELLED */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "store/db.h"
 
-enum job_kind { JOB_IMPORT, JOB_TRAIN, JOB_BACKUP, JOB_KIND_COUNT };
+enum job_kind { JOB_IMPORT, JOB_TRAIN, JOB_KIND_COUNT };
 enum job_state {
     JOB_QUEUED,
     JOB_RUNNING,

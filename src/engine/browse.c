@@ -33,12 +33,6 @@ struct browse {
     uint32_t total;
 };
 
-const char *rule_sort_name(enum rule_sort sort)
-{
-    assert(sort < SORT_COUNT_OF);
-    return sort_names[sort];
-}
-
 int rule_sort_parse(struct str name)
 {
     for (int s = 0; s < SORT_COUNT_OF; s++)

@@ -382,8 +382,3 @@ uint64_t db_free_bytes(const char *directory)
         return UINT64_MAX;
     return (uint64_t)fs.f_bavail * fs.f_frsize;
 }
-
-void db_interrupt(struct db *db)
-{
-    sqlite3_interrupt(db->handle);
-}

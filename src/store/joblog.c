@@ -27,7 +27,7 @@ static const char PRUNE[] =
     "(SELECT job_id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') "
     "ORDER BY job_id DESC LIMIT ?1)";
 
-static const char *const KIND_NAMES[JOB_KIND_COUNT] = {"import", "train", "backup"};
+static const char *const KIND_NAMES[JOB_KIND_COUNT] = {"import", "train"};
 static const char *const STATE_NAMES[JOB_STATE_COUNT] = {"queued", "running",   "done",
                                                          "failed", "cancelled", "interrupted"};
 

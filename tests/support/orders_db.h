@@ -3,7 +3,7 @@
 #ifndef SUPPORT_ORDERS_DB_H
 #define SUPPORT_ORDERS_DB_H
 
-#include "store/db.h"
+#include "store/orders.h"
 #include "support/tempdir.h"
 
 extern struct tempdir dir;
@@ -18,5 +18,9 @@ void orders_db_reopen(void);
 void begin(void);
 void commit(void);
 void run(const char *sql);
+struct order_stats stats(void);
+enum put_outcome put(const char *id, uint64_t user, int64_t time_ms, const struct order_line *lines,
+                     size_t count); /* arrival_ms 9000 */
+enum put_outcome cancel(const char *id, int64_t now_ms);
 
 #endif

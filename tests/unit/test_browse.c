@@ -263,9 +263,11 @@ static void out_of_memory_is_an_error(void **state)
 static void names_are_those_of_the_measures(void **state)
 {
     (void)state;
+    static const char *const names[SORT_COUNT_OF] = {
+        [SORT_LIFT] = "lift",   [SORT_CONFIDENCE] = "confidence", [SORT_SUPPORT] = "support",
+        [SORT_COUNT] = "count", [SORT_LEVERAGE] = "leverage",     [SORT_CONVICTION] = "conviction"};
     for (int s = 0; s < SORT_COUNT_OF; s++)
-        assert_int_equal(rule_sort_parse(str_of(rule_sort_name((enum rule_sort)s))), s);
-    assert_int_equal(rule_sort_parse(STR("conviction")), SORT_CONVICTION);
+        assert_int_equal(rule_sort_parse(str_of(names[s])), s);
     assert_int_equal(rule_sort_parse(STR("-lift")), -1);
 }
 

@@ -447,7 +447,7 @@ static int interrupt(void *context, const struct order_row *row, struct error *e
 {
     (void)row;
     (void)err;
-    db_interrupt(context);
+    sqlite3_interrupt(((struct db *)context)->handle);
     return 0;
 }
 

@@ -51,7 +51,7 @@ static void a_job_is_added_changed_and_read(void **state)
     row.total = 9;
     row.report = STR("{\"a\":1}");
     row.error = STR("no");
-    row.kind = JOB_BACKUP; /* kind and request never change */
+    row.kind = JOB_TRAIN; /* kind and request never change */
     row.request = STR("{\"other\":1}");
     assert_int_equal(joblog_update(db, &row, NULL), 0);
     orders_db_reopen();

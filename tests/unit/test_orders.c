@@ -15,39 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct order_stats stats(void)
-{
-    struct order_stats s;
-    assert_int_equal(orders_stats(db, &s, NULL), 0);
-    return s;
-}
-
 #define LINES(...)                                                                                 \
     (struct order_line[]){__VA_ARGS__},                                                            \
         sizeof((struct order_line[]){__VA_ARGS__}) / sizeof(struct order_line)
-
-static enum put_outcome put(const char *id, uint64_t user, int64_t time_ms,
-                            const struct order_line *lines, size_t count)
-{
-    struct order_row row = {.order_id = str_of(id),
-                            .user = user,
-                            .time_ms = time_ms,
-                            .arrival_ms = 9000,
-                            .lines = lines,
-                            .line_count = (uint32_t)count};
-    enum put_outcome outcome;
-    struct error err = ERROR_INIT;
-    if (orders_put(db, &row, &outcome, &err))
-        fail_msg("%s", err.text);
-    return outcome;
-}
-
-static enum put_outcome cancel(const char *id, int64_t now_ms)
-{
-    enum put_outcome outcome;
-    assert_int_equal(orders_cancel(db, str_of(id), now_ms, &outcome, NULL), 0);
-    return outcome;
-}
 
 struct seen {
     char text[4096];
