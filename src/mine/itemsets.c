@@ -146,7 +146,7 @@ static uint64_t choices(uint32_t count, uint32_t room)
     return all;
 }
 
-static int tally_found(void *context, uint32_t worker, const struct group *g)
+static int tally_found(void *context, uint32_t worker, const struct itemset_group *g)
 {
     struct tally *t = context;
     uint64_t sets = choices(g->extra_count, t->max_length - g->length);
@@ -177,6 +177,38 @@ int itemsets_count(const struct csr *baskets, const struct itemset_params *param
     for (uint32_t w = 0; w < job.workers; w++)
         *count = add_saturated(*count, tally.worker[w].count);
     return 0;
+}
+
+struct passing {
+    const struct itemset_visitor *visitor;
+    void *lane;
+};
+
+static int pass_on(void *context, uint32_t worker, const struct itemset_group *g)
+{
+    struct passing *p = context;
+    (void)worker;
+    return p->visitor->found(p->visitor->context, p->lane, g);
+}
+
+int itemsets_visit(const struct csr *baskets, const struct itemset_params *params,
+                   const struct itemset_visitor *visitor, struct error *err)
+{
+    struct root root;
+    struct passing passing = {visitor, visitor->lane_open(visitor->context, NULL)};
+    atomic_uint threshold = support_of(params);
+    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
+    if (rc)
+        return rc;
+    struct grow_job job = job_of(&root, baskets, params);
+    job.workers = 1;
+    job.max_length = length_of(params, UINT64_MAX);
+    job.threshold = &threshold;
+    job.found = pass_on;
+    job.context = &passing;
+    rc = grow_sets(&job, err);
+    root_deinit(&root);
+    return rc ? rc : visitor->lane_close(visitor->context, passing.lane);
 }
 
 static int compare_set(const struct itemsets *s, uint64_t set, const uint32_t *items,

@@ -97,7 +97,12 @@ static void *scratch(struct worker *w, size_t count, size_t size)
 
 static void found(struct worker *w, uint32_t length, uint32_t support)
 {
-    struct group group = {w->item, w->extra, length, w->extra_count, support};
+    struct itemset_group group = {.items = w->item,
+                                  .extra = w->extra,
+                                  .length = length,
+                                  .extra_count = w->extra_count,
+                                  .support = support,
+                                  .max_choice = w->job->max_length - length};
     if (w->status == 0)
         w->status = w->job->found(w->job->context, w->index, &group);
 }
@@ -499,9 +504,11 @@ static void run_worker(void *context, uint32_t index)
 /* Sets of nothing but items that every basket holds. */
 static int found_everywhere(const struct grow_job *job)
 {
-    struct group group = {.extra = job->root->everywhere,
-                          .extra_count = job->root->everywhere_count,
-                          .support = job->basket_count};
+    struct itemset_group group = {.extra = job->root->everywhere,
+                                  .extra_count = job->root->everywhere_count,
+                                  .support = job->basket_count,
+                                  .min_choice = 1,
+                                  .max_choice = job->max_length};
     return group.extra_count ? job->found(job->context, 0, &group) : 0;
 }
 

@@ -32,12 +32,6 @@ int root_build(const struct csr *baskets, uint32_t min_support, struct progress 
                struct root *out, struct error *err) WARN_UNUSED;
 void root_deinit(struct root *r);
 
-/* Every set made of all `items` and any of `extra` is held by `support` baskets. */
-struct group {
-    const uint32_t *items, *extra; /* item numbers of the basket matrix, in no order */
-    uint32_t length, extra_count, support;
-};
-
 struct grow_job {
     const struct root *root;
     uint32_t basket_count;
@@ -47,7 +41,7 @@ struct grow_job {
     struct progress *progress;
     /* Called by each worker for its groups, which make up all frequent sets without repetition;
      * sets longer than max_length are to be left out by it. A negative result ends the search. */
-    int (*found)(void *context, uint32_t worker, const struct group *group);
+    int (*found)(void *context, uint32_t worker, const struct itemset_group *group);
     void *context;
 };
 
@@ -64,7 +58,7 @@ struct keeper_params {
 struct keeper *keeper_new(const struct keeper_params *params) WARN_UNUSED; /* NULL: no memory */
 void keeper_free(struct keeper *k);
 const atomic_uint *keeper_threshold(const struct keeper *k);
-int keeper_found(void *keeper, uint32_t worker, const struct group *group) WARN_UNUSED;
+int keeper_found(void *keeper, uint32_t worker, const struct itemset_group *group) WARN_UNUSED;
 /* All sets at or above the threshold in canonical order; empties the keeper. */
 int keeper_collect(struct keeper *k, uint32_t item_count, struct itemsets *out) WARN_UNUSED;
 

@@ -156,8 +156,8 @@ static int keep(struct keeper *k, struct shelf *shelf, uint32_t length, uint32_t
 }
 
 /* shelf->set[0..length) with every choice of extras from `from` on. */
-static int keep_all(struct keeper *k, struct shelf *shelf, const struct group *g, uint32_t length,
-                    uint32_t from)
+static int keep_all(struct keeper *k, struct shelf *shelf, const struct itemset_group *g,
+                    uint32_t length, uint32_t from)
 {
     int status = length > 0 ? keep(k, shelf, length, g->support) : 0;
     if (length == k->max_length)
@@ -171,7 +171,7 @@ static int keep_all(struct keeper *k, struct shelf *shelf, const struct group *g
     return status;
 }
 
-int keeper_found(void *keeper, uint32_t worker, const struct group *group)
+int keeper_found(void *keeper, uint32_t worker, const struct itemset_group *group)
 {
     struct keeper *k = keeper;
     struct shelf *shelf = k->shelves[worker];
