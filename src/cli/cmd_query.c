@@ -127,14 +127,13 @@ static void print_side(const struct shop *shop, const struct model *m, const uin
 static void print_rule(const struct shop *shop, const struct model *m, uint32_t rule)
 {
     const struct rules *r = &m->rules;
-    struct measures measures;
-    rules_measures(r, rule, 0, &measures);
     print_side(shop, m, r->antecedent + r->start[rule],
                (uint32_t)(r->start[rule + 1] - r->start[rule]));
     printf(" => ");
     print_side(shop, m, &r->consequent[rule], 1);
     printf("\n        %u orders, support %.3f %%, confidence %.1f %%, lift %.2f\n", r->both[rule],
-           100 * measures.support, 100 * measures.confidence, measures.lift);
+           100 * rules_measure(r, rule, MEASURE_SUPPORT),
+           100 * rules_measure(r, rule, MEASURE_CONFIDENCE), rules_measure(r, rule, MEASURE_LIFT));
 }
 
 static int browse(struct shop *shop, const struct rule_query *q, struct error *err)

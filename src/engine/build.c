@@ -275,7 +275,7 @@ static void weigh_by_promise(struct source *s, const uint32_t *orders)
             s->both[at] = both;
         }
         for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
-            rows->value[e] = wilson_low(s->both[e], orders[i]);
+            rows->value[e] = (float)wilson_low(s->both[e], orders[i]);
     }
 }
 

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-static void set_measures(struct because *b, const struct measures *x)
+static void set_measures(struct because *b, struct counts counts)
 {
-    b->support = x->support;
-    b->confidence = x->confidence;
-    b->lift = x->lift;
+    b->support = measure_of(MEASURE_SUPPORT, &counts);
+    b->confidence = measure_of(MEASURE_CONFIDENCE, &counts);
+    b->lift = measure_of(MEASURE_LIFT, &counts);
 }
 
 /* Scores are never negative: place x of the answer is kept as -1 - x. */
@@ -62,9 +62,7 @@ static void explain_by_rule(const struct model *m, uint32_t rule, struct because
     b->item_count = (uint32_t)(rules->start[rule + 1] - rules->start[rule]);
     memcpy(b->items, rules->antecedent + rules->start[rule], b->item_count * sizeof *b->items);
     b->count = rules->both[rule];
-    struct measures x;
-    rules_measures(rules, rule, 0, &x);
-    set_measures(b, &x);
+    set_measures(b, rules_counts(rules, rule));
 }
 
 static void sort_ascending(uint32_t *items, uint32_t count)
@@ -96,10 +94,9 @@ static void explain_rules(struct request *r)
 static void measure_neighbour(const struct model *m, struct suggestion *suggestion)
 {
     struct because *b = &suggestion->because;
-    struct measures x;
-    measures_of(m->basket_count, m->popularity.orders_all[b->items[0]],
-                m->popularity.orders_all[suggestion->item], b->count, 0, &x);
-    set_measures(b, &x);
+    const uint32_t *orders = m->popularity.orders_all;
+    set_measures(b, (struct counts){m->basket_count, orders[b->items[0]], orders[suggestion->item],
+                                    b->count});
 }
 
 /* The neighbours among `row`'s entries that contribute more than any before. */

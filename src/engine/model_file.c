@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAGIC   UINT64_C(0x006c65646f6d6b62) /* "bkmodel" read as a little-endian number */
-#define VERSION 1u
+#define VERSION 2u
 
 /* The part "header". Fixed layout, no padding. */
 struct header {
@@ -23,12 +23,12 @@ struct header {
     uint32_t version, source_count;
     uint32_t item_count, basket_count, user_count, rule_count;
     uint32_t strong_count, dimensions;
-    uint64_t changes, text_bytes, antecedent_count, rules_cut;
+    uint64_t changes, text_bytes, antecedent_count, rules_cut, rules_candidates;
     int64_t now_ms;
     uint64_t entries[SOURCE_COUNT];
     float basket_weight[SOURCE_COUNT], similar_weight[SOURCE_COUNT];
 };
-_Static_assert(sizeof(struct header) == 128, "the header has no padding");
+_Static_assert(sizeof(struct header) == 136, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -78,6 +78,8 @@ static const struct section sections[] = {
     SECTION("rules.both", rules.both, PER_RULE),
     SECTION("rules.body", rules.body, PER_RULE),
     SECTION("rules.head", rules.head, PER_RULE),
+    SECTION("rules.q", rules.q, PER_RULE),
+    SECTION("rules.improvement", rules.improvement, PER_RULE),
     SECTION("rules.strong", strong.index, PER_STRONG),
     SECTION("rules.by_lift", rule_order[SORT_LIFT], PER_RULE),
     SECTION("rules.by_confidence", rule_order[SORT_CONFIDENCE], PER_RULE),
@@ -107,6 +109,7 @@ static struct header header_of(const struct model *m)
                        .text_bytes = m->items.offsets ? m->items.offsets[m->items.count] : 0,
                        .antecedent_count = m->rules.start ? m->rules.start[m->rules.count] : 0,
                        .rules_cut = m->rules.cut,
+                       .rules_candidates = m->rules.candidates,
                        .now_ms = m->popularity.now_ms};
     for (int k = 0; k < SOURCE_COUNT; k++) {
         h.entries[k] = csr_entries(&m->sources[k].rows);
@@ -247,6 +250,7 @@ static void take_header(struct model *m, const struct header *h)
     m->rules.count = h->rule_count;
     m->rules.basket_count = h->basket_count;
     m->rules.cut = h->rules_cut;
+    m->rules.candidates = h->rules_candidates;
     m->strong.count = h->strong_count;
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;

@@ -12,9 +12,6 @@ int model_check(const struct model *m, struct error *err) WARN_UNUSED;
 int strong_rules_build(struct model *m, struct error *err) WARN_UNUSED;
 void strong_rules_deinit(struct strong_rules *s);
 
-/* Wilson (1927): the lower end of the 95 % interval of the share hits/trials, in (0,1). */
-float wilson_low(uint32_t hits, uint32_t trials);
-
 /* A rule as the orders see it. */
 struct rule_entry {
     double value; /* of the measure; an undefined one is +infinity */

@@ -16,24 +16,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define Z95 1.959963984540054
-
 static int out_of_memory(struct error *err)
 {
     return error_set(err, ERR_NOMEM, "rule index: out of memory");
 }
 
-float wilson_low(uint32_t hits, uint32_t trials)
-{
-    double n = trials, p = hits / n;
-    double middle = p + Z95 * Z95 / (2 * n);
-    double half = Z95 * sqrt(p * (1 - p) / n + Z95 * Z95 / (4 * n * n));
-    return (float)((middle - half) / (1 + Z95 * Z95 / n));
-}
-
 static float strength_of(const struct rules *rules, uint32_t r)
 {
-    return wilson_low(rules->both[r], rules->body[r]);
+    return (float)wilson_low(rules->both[r], rules->body[r]);
 }
 
 struct domination {
@@ -178,26 +168,25 @@ void strong_rules_deinit(struct strong_rules *s)
 
 double model_rule_value(const struct model *m, enum rule_sort sort, uint32_t rule)
 {
-    struct measures x;
-    rules_measures(&m->rules, rule, 0, &x);
+    const struct rules *rules = &m->rules;
     switch (sort) {
     case SORT_LIFT:
-        return x.lift;
+        return rules_measure(rules, rule, MEASURE_LIFT);
     case SORT_CONFIDENCE:
-        return x.confidence;
+        return rules_measure(rules, rule, MEASURE_CONFIDENCE);
     case SORT_SUPPORT:
-        return x.support;
+        return rules_measure(rules, rule, MEASURE_SUPPORT);
     case SORT_COUNT:
-        return m->rules.both[rule];
+        return rules->both[rule];
     case SORT_LEVERAGE:
-        return x.leverage;
+        return rules_measure(rules, rule, MEASURE_LEVERAGE);
     case SORT_CONVICTION:
-        return x.conviction;
+        return rules_measure(rules, rule, MEASURE_CONVICTION);
     case SORT_COUNT_OF:
         break;
     }
     assert(!"a known order");
-    return NAN;
+    return (double)NAN;
 }
 
 const uint32_t *model_rule_order(const struct model *m, enum rule_sort sort)

@@ -120,8 +120,7 @@ void encode_answer(const struct model *m, const struct catalog *c, const struct 
 void encode_rule(const struct model *m, uint32_t rule, struct buf *out)
 {
     const struct rules *rules = &m->rules;
-    struct measures x;
-    rules_measures(rules, rule, 1, &x);
+    struct counts counts = rules_counts(rules, rule);
     buf_text(out, "{\"antecedent\":[");
     for (uint64_t i = rules->start[rule]; i < rules->start[rule + 1]; i++) {
         if (i > rules->start[rule])
@@ -133,17 +132,17 @@ void encode_rule(const struct model *m, uint32_t rule, struct buf *out)
     buf_text(out, ",\"count\":");
     buf_u64(out, rules->both[rule]);
     buf_text(out, ",\"support\":");
-    buf_f64(out, x.support);
+    buf_f64(out, measure_of(MEASURE_SUPPORT, &counts));
     buf_text(out, ",\"confidence\":");
-    buf_f64(out, x.confidence);
+    buf_f64(out, measure_of(MEASURE_CONFIDENCE, &counts));
     buf_text(out, ",\"lift\":");
-    buf_f64(out, x.lift);
+    buf_f64(out, measure_of(MEASURE_LIFT, &counts));
     buf_text(out, ",\"leverage\":");
-    buf_f64(out, x.leverage);
+    buf_f64(out, measure_of(MEASURE_LEVERAGE, &counts));
     buf_text(out, ",\"conviction\":");
-    buf_f64(out, x.conviction);
+    buf_f64(out, measure_of(MEASURE_CONVICTION, &counts));
     buf_text(out, ",\"fisher_p\":");
-    buf_f64(out, x.fisher_p);
+    buf_f64(out, measure_of(MEASURE_FISHER_P, &counts));
     buf_char(out, '}');
 }
 

@@ -1,89 +1,213 @@
-/* Counts are below 2^32, so products of two are exact in 64 bits; only then does it become double.
- *
- * Fisher: the tail that does not contain the mode is summed, from its largest term outwards by the
- * ratio of neighbours, until terms no longer matter. Ratios fall along a tail, so the cost is the
- * distribution's width at most, some dozens of terms for a rule worth showing. */
+/* One table: a name and a formula each. Counts are below 2^32, so products of two are exact in 64
+ * bits; only then does it become double. A formula gives +INFINITY where the value grows beyond all
+ * bounds and NAN where it means nothing; measure_of and measure_rank turn these into what their
+ * callers want. */
 #include "mine/measures.h"
+
+#include "mine/fisher.h"
 
 #include <assert.h>
 #include <math.h>
 
 #define COUNT_MAX UINT32_MAX
-/* Terms this small relative to the sum cannot change it any more. */
-#define NEGLIGIBLE 1e-17
+#define Z95       1.959963984540054
 
-static void check_counts(uint64_t n, uint64_t x, uint64_t y, uint64_t c)
+/* A quotient of counts: 0/0 is NAN, c/0 infinite. */
+static double ratio(double top, double bottom)
 {
-    assert(n <= COUNT_MAX);
-    assert(c <= x && c <= y);
-    assert(x + y - c <= n);
+    if (bottom != 0)
+        return top / bottom;
+    return top > 0 ? (double)INFINITY : (double)NAN;
 }
 
-void measures_of(uint64_t n, uint64_t x, uint64_t y, uint64_t c, int with_fisher,
-                 struct measures *out)
+static double ratio_of(uint64_t top, uint64_t bottom)
 {
-    check_counts(n, x, y, c);
-    *out = (struct measures){NAN, NAN, NAN, NAN, NAN, NAN};
-    if (n == 0)
-        return;
-    out->support = (double)c / (double)n;
-    out->leverage = (double)(int64_t)(c * n - x * y) / ((double)n * (double)n);
-    if (x > 0)
-        out->confidence = (double)c / (double)x;
-    if (x > 0 && y > 0)
-        out->lift = (double)(c * n) / (double)(x * y);
-    if (x > c)
-        out->conviction = (double)(x * (n - y)) / (double)(n * (x - c));
-    if (with_fisher)
-        out->fisher_p = measures_fisher(n, x, y, c);
+    return ratio((double)top, (double)bottom);
 }
 
-static double ln_factorial(uint64_t k)
+/* n c - x y, exactly: how many baskets more than by chance, times n. */
+static double surplus(const struct counts *t)
 {
-    int sign; /* lgamma() itself writes a global */
-    return lgamma_r((double)k + 1, &sign);
+    return (double)(int64_t)(t->c * t->n - t->x * t->y);
 }
 
-static double ln_choose(uint64_t n, uint64_t k)
+static double support(const struct counts *t)
 {
-    return ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
+    return ratio_of(t->c, t->n);
 }
 
-/* P[C = k] + P[C = k + 1] + ..., k at or above the mode. */
-static double upper_tail(uint64_t n, uint64_t x, uint64_t y, uint64_t k)
+static double confidence(const struct counts *t)
 {
-    double first = exp(ln_choose(x, k) + ln_choose(n - x, y - k) - ln_choose(n, y));
-    double term = 1, sum = 1;
-    for (; k < x && k < y && term > sum * NEGLIGIBLE; k++) {
-        term *= (double)(x - k) * (double)(y - k);
-        term /= (double)(k + 1) * (double)(n + k + 1 - x - y);
-        sum += term;
+    return ratio_of(t->c, t->x);
+}
+
+static double lift(const struct counts *t)
+{
+    return ratio_of(t->c * t->n, t->x * t->y);
+}
+
+static double leverage(const struct counts *t)
+{
+    return t->n ? surplus(t) / ((double)t->n * (double)t->n) : (double)NAN;
+}
+
+static double conviction(const struct counts *t)
+{
+    return ratio_of(t->x * (t->n - t->y), t->n * (t->x - t->c));
+}
+
+static double cosine(const struct counts *t)
+{
+    return ratio((double)t->c, sqrt((double)(t->x * t->y)));
+}
+
+static double jaccard(const struct counts *t)
+{
+    return ratio_of(t->c, t->x + t->y - t->c);
+}
+
+static double kulczynski(const struct counts *t)
+{
+    return (ratio_of(t->c, t->x) + ratio_of(t->c, t->y)) / 2;
+}
+
+static double imbalance(const struct counts *t)
+{
+    return ratio_of(t->x > t->y ? t->x - t->y : t->y - t->x, t->x + t->y - t->c);
+}
+
+static double chi_squared(const struct counts *t)
+{
+    double bottom = (double)(t->x * (t->n - t->x)) * (double)(t->y * (t->n - t->y));
+    return bottom > 0 ? (double)t->n * surplus(t) * surplus(t) / bottom : (double)NAN;
+}
+
+static double odds_ratio(const struct counts *t)
+{
+    return ratio_of(t->c * (t->n - t->x - t->y + t->c), (t->x - t->c) * (t->y - t->c));
+}
+
+static double added_value(const struct counts *t)
+{
+    return t->x ? surplus(t) / (double)(t->x * t->n) : (double)NAN;
+}
+
+static double certainty(const struct counts *t)
+{
+    return t->x && t->y < t->n ? surplus(t) / (double)(t->x * (t->n - t->y)) : (double)NAN;
+}
+
+static double zhang(const struct counts *t)
+{
+    uint64_t with = t->c * (t->n - t->x), without = t->x * (t->y - t->c);
+    uint64_t most = with > without ? with : without;
+    return most ? surplus(t) / (double)most : (double)NAN;
+}
+
+static double hyper_lift(const struct counts *t)
+{
+    return ratio_of(t->c, hypergeometric_q99(t->n, t->x, t->y));
+}
+
+static double fisher(const struct counts *t)
+{
+    return fisher_p(t->n, t->x, t->y, t->c);
+}
+
+static double hyper_confidence(const struct counts *t)
+{
+    return 1 - fisher(t);
+}
+
+static double confidence_low(const struct counts *t)
+{
+    return wilson_low(t->c, t->x);
+}
+
+static const struct {
+    const char *name;
+    double (*value)(const struct counts *t);
+} measures[MEASURE_COUNT] = {
+    [MEASURE_SUPPORT] = {"support", support},
+    [MEASURE_CONFIDENCE] = {"confidence", confidence},
+    [MEASURE_LIFT] = {"lift", lift},
+    [MEASURE_LEVERAGE] = {"leverage", leverage},
+    [MEASURE_CONVICTION] = {"conviction", conviction},
+    [MEASURE_COSINE] = {"cosine", cosine},
+    [MEASURE_JACCARD] = {"jaccard", jaccard},
+    [MEASURE_KULCZYNSKI] = {"kulczynski", kulczynski},
+    [MEASURE_IMBALANCE] = {"imbalance", imbalance},
+    [MEASURE_CHI_SQUARED] = {"chi_squared", chi_squared},
+    [MEASURE_ODDS_RATIO] = {"odds_ratio", odds_ratio},
+    [MEASURE_CERTAINTY] = {"certainty", certainty},
+    [MEASURE_ZHANG] = {"zhang", zhang},
+    [MEASURE_ADDED_VALUE] = {"added_value", added_value},
+    [MEASURE_HYPER_LIFT] = {"hyper_lift", hyper_lift},
+    [MEASURE_HYPER_CONFIDENCE] = {"hyper_confidence", hyper_confidence},
+    [MEASURE_FISHER_P] = {"fisher_p", fisher},
+    [MEASURE_CONFIDENCE_LOW] = {"confidence_low", confidence_low},
+};
+
+const char *measure_name(enum measure m)
+{
+    assert(m < MEASURE_COUNT);
+    return measures[m].name;
+}
+
+int measure_parse(struct str name)
+{
+    for (int m = 0; m < MEASURE_COUNT; m++)
+        if (str_eq(name, str_of(measures[m].name)))
+            return m;
+    return -1;
+}
+
+static double value_of(enum measure m, const struct counts *t)
+{
+    assert(m < MEASURE_COUNT);
+    assert(t->n <= COUNT_MAX);
+    assert(t->c <= t->x && t->c <= t->y);
+    assert(t->x + t->y - t->c <= t->n);
+    return measures[m].value(t);
+}
+
+double measure_of(enum measure m, const struct counts *t)
+{
+    double value = value_of(m, t);
+    return isinf(value) ? (double)NAN : value;
+}
+
+double measure_rank(enum measure m, const struct counts *t)
+{
+    double value = value_of(m, t);
+    if (isnan(value))
+        return -(double)INFINITY;
+    return m == MEASURE_FISHER_P ? -value : value;
+}
+
+double measure_rank_bound(enum measure m, uint64_t n, uint64_t count)
+{
+    count = count > 0 ? count : 1;
+    switch (m) {
+    case MEASURE_SUPPORT:
+    case MEASURE_CONFIDENCE_LOW:
+        break;
+    case MEASURE_LEVERAGE:
+    case MEASURE_FISHER_P:
+    case MEASURE_HYPER_CONFIDENCE: /* best with x = y = c, and best of all at half the baskets */
+        count = count < (n + 1) / 2 ? count : (n + 1) / 2;
+        break;
+    default:
+        return (double)INFINITY;
     }
-    return first * sum;
+    return measure_rank(m, &(struct counts){n, count, count, count});
 }
 
-double measures_fisher(uint64_t n, uint64_t x, uint64_t y, uint64_t c)
+double wilson_low(uint64_t hits, uint64_t trials)
 {
-    check_counts(n, x, y, c);
-    uint64_t least = x + y > n ? x + y - n : 0;
-    if (c <= least)
-        return 1;
-    double p;
-    if (c * n >= x * y)
-        p = upper_tail(n, x, y, c);
-    else /* P[C < c]: the baskets without X that have Y are then more than y - c */
-        p = 1 - upper_tail(n, n - x, y, y - c + 1);
-    return p < 0 ? 0 : p > 1 ? 1 : p;
-}
-
-double measures_fisher_bound(uint64_t n, uint64_t x, uint64_t y, uint64_t c)
-{
-    check_counts(n, x, y, c);
-    if (c * n <= x * y)
-        return 1;
-    double seen = (double)c / (double)x, expected = (double)y / (double)n;
-    double divergence = seen * log(seen / expected);
-    if (c < x)
-        divergence += (1 - seen) * log((1 - seen) / (1 - expected));
-    return exp(-(double)x * divergence);
+    double n = (double)trials, p = (double)hits / n;
+    double middle = p + Z95 * Z95 / (2 * n);
+    double half = Z95 * sqrt(p * (1 - p) / n + Z95 * Z95 / (4 * n * n));
+    double low = (middle - half) / (1 + Z95 * Z95 / n);
+    return low < 0 ? 0 : low; /* rounding, without hits */
 }

@@ -47,9 +47,9 @@ static bool holds(const struct rules *r, uint32_t rule, uint32_t item, bool cons
 static bool matches(const struct model *m, const struct rule_query *q, uint32_t rule)
 {
     const struct rules *r = &m->rules;
-    struct measures x;
-    rules_measures(r, rule, 0, &x);
-    if (x.support < q->min_support || x.confidence < q->min_confidence || x.lift < q->min_lift)
+    if (rules_measure(r, rule, MEASURE_SUPPORT) < q->min_support ||
+        rules_measure(r, rule, MEASURE_CONFIDENCE) < q->min_confidence ||
+        rules_measure(r, rule, MEASURE_LIFT) < q->min_lift)
         return false;
     if (q->consequent.len && !str_eq(dict_name(&m->items, r->consequent[rule]), q->consequent))
         return false;
@@ -72,11 +72,13 @@ static uint32_t naive_browse(const struct model *m, const struct rule_query *q, 
 {
     uint32_t count = 0;
     for (uint32_t rule = 0; rule < m->rules.count; rule++) {
-        struct measures x;
-        rules_measures(&m->rules, rule, 0, &x);
-        double values[] = {x.lift,     x.confidence,
-                           x.support,  m->rules.both[rule],
-                           x.leverage, isnan(x.conviction) ? INFINITY : x.conviction};
+        const struct rules *r = &m->rules;
+        double conviction = rules_measure(r, rule, MEASURE_CONVICTION);
+        double values[] = {
+            rules_measure(r, rule, MEASURE_LIFT),     rules_measure(r, rule, MEASURE_CONFIDENCE),
+            rules_measure(r, rule, MEASURE_SUPPORT),  r->both[rule],
+            rules_measure(r, rule, MEASURE_LEVERAGE), isnan(conviction) ? INFINITY : conviction,
+        };
         if (matches(m, q, rule))
             out[count++] = (struct naive){rule, values[q->sort], m->rules.both[rule]};
     }
@@ -150,13 +152,12 @@ static void bounds_taken_from_an_answer_keep_its_rule(void **state)
     (void)state;
     new_shop(&t, 30, 9);
     for (uint32_t rule = 0; rule < t.m->rules.count; rule += 7) {
-        struct measures x;
         struct error err = ERROR_INIT;
         struct rule_page page;
-        rules_measures(&t.m->rules, rule, 0, &x);
-        struct rule_query q = {.min_support = x.support,
-                               .min_confidence = x.confidence,
-                               .min_lift = x.lift,
+        struct rule_query q = {.min_support = rules_measure(&t.m->rules, rule, MEASURE_SUPPORT),
+                               .min_confidence =
+                                   rules_measure(&t.m->rules, rule, MEASURE_CONFIDENCE),
+                               .min_lift = rules_measure(&t.m->rules, rule, MEASURE_LIFT),
                                .limit = t.m->rules.count};
         assert_int_equal(browse_rules(t.m, &q, &page, &err), 0);
         bool found = false;
