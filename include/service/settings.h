@@ -63,6 +63,9 @@ void settings_default(struct settings *s);
  * and what was expected. */
 int settings_load(struct settings *s, int *argc, char **argv, struct error *err) WARN_UNUSED;
 
+/* "64MiB", "4GiB", "512KB", "1000" (bytes): as a setting of that type. */
+bool settings_parse_size(struct str text, uint64_t *bytes);
+
 /* "key = value  # where from" lines for `basketd config`; one JSON object for --json. */
 void settings_print(const struct settings *s, struct buf *out, bool json);
 /* Markdown rows for the README. */

@@ -17,8 +17,10 @@ struct command {
     const char *summary;     /* one line */
     const char *details;     /* further lines of --help, may be "" */
     const char *sections[4]; /* of settings shown by --help; NULL ends */
-    /* argv[0] is the command's name; settings flags are taken out already. */
+    /* argv[0] is the command's name; settings flags are taken out already, unless it is `alone`: it
+     * has no data directory and no settings but their defaults. */
     int (*run)(struct settings *settings, int argc, char **argv);
+    bool alone;
 };
 const struct command *command_find(const char *name);
 
@@ -54,6 +56,7 @@ int cmd_import(struct settings *settings, int argc, char **argv);
 int cmd_train(struct settings *settings, int argc, char **argv);
 int cmd_recommend(struct settings *settings, int argc, char **argv);
 int cmd_rules(struct settings *settings, int argc, char **argv);
+int cmd_mine(struct settings *settings, int argc, char **argv);
 int cmd_models(struct settings *settings, int argc, char **argv);
 int cmd_key(struct settings *settings, int argc, char **argv);
 int cmd_backup(struct settings *settings, int argc, char **argv);

@@ -14,7 +14,8 @@ static const struct command commands[] = {
      "SIGTERM or SIGINT end it: requests in flight are answered, a running training is given up\n"
      "and started again next time.\n",
      {"server", "ingest", "train", NULL},
-     cmd_serve},
+     cmd_serve,
+     false},
     {"import",
      "basketd import [OPTIONS] FILE… | -",
      "read orders, items and events from files or stdin",
@@ -29,21 +30,24 @@ static const struct command commands[] = {
      "  --strict                         all or nothing: one bad line and nothing is written\n"
      "  --json                           the report as JSON\n",
      {"ingest", NULL},
-     cmd_import},
+     cmd_import,
+     false},
     {"train",
      "basketd train [OPTIONS]",
      "build a model from the stored orders and make it live",
      "  --estimate                       print the memory it needs, and stop\n"
      "  --json                           the report as JSON\n",
      {"train", "models", NULL},
-     cmd_train},
+     cmd_train,
+     false},
     {"recommend",
      "basketd recommend [OPTIONS] [ITEM…]",
      "what goes with these items?",
      "  --surface NAME                   basket (default), similar, trending or popular\n"
      "  --limit N                        suggestions (default 10)\n",
      {NULL},
-     cmd_recommend},
+     cmd_recommend,
+     false},
     {"rules",
      "basketd rules [OPTIONS] [ITEM…]",
      "the rules behind the answers, of these items or all",
@@ -51,27 +55,52 @@ static const struct command commands[] = {
      "  --sort KEY                       lift (default), confidence, support, leverage, "
      "conviction\n",
      {NULL},
-     cmd_rules},
+     cmd_rules,
+     false},
+    {"mine",
+     "basketd mine [OPTIONS] FILE | -",
+     "itemsets of a file of baskets, without a data directory",
+     "Input: FIMI text (one basket a line, items parted by blanks; an empty line is an empty\n"
+     "basket), or orders as NDJSON, JSON or CSV with a header; gzip, zstd; found out by looking.\n"
+     "Items are whole numbers, or names when one of them is not.\n\n"
+     "  --support N | P%                 baskets a set needs: 88, or 0.1% of all (default 1%)\n"
+     "  --target NAME                    all (default), closed or maximal\n"
+     "  --min-length N, --max-length N   items in a set (default 1, no limit)\n"
+     "  --with ITEM, --without ITEM      only sets with it; leave it out; may repeat\n"
+     "  --count                          print only how many sets there are\n"
+     "  --max-itemsets N                 keep the N most frequent: raises the support\n"
+     "  --memory-limit SIZE              keep those that fit, such as 64MiB\n"
+     "  --output FILE                    instead of standard output\n"
+     "  --output-format NAME             fimi (default), tsv or ndjson\n"
+     "  --format NAME                    of the input: fimi, csv, ndjson or json\n"
+     "  --threads N                      default: one per core; the output does not depend on it\n"
+     "  --stats                          what was read and found, how fast, to standard error\n",
+     {NULL},
+     cmd_mine,
+     true},
     {"models",
      "basketd models [ID]",
      "the stored models, or all about one",
      "  --json\n",
      {NULL},
-     cmd_models},
+     cmd_models,
+     false},
     {"key",
      "basketd key add --scopes LIST [--label TEXT] | list | revoke ID",
      "API keys: scopes read, ingest, admin, metrics",
      "A new key is printed once and kept only as a hash. With the first key the server asks every\n"
      "client for one.\n",
      {NULL},
-     cmd_key},
+     cmd_key,
+     false},
     {"backup",
      "basketd backup FILE",
      "consistent copy of the data, also while a server runs",
      "Writes orders to FILE and models to FILE.models. To restore, name them orders.db and\n"
      "models.db in an empty data directory.\n",
      {NULL},
-     cmd_backup},
+     cmd_backup,
+     false},
     {"demo",
      "basketd demo [OPTIONS]",
      "write a made-up shop: items and a year of orders",
@@ -80,15 +109,23 @@ static const struct command commands[] = {
      "  --orders N                       orders (default 20000)\n"
      "  --seed N                         another shop (default 1)\n",
      {NULL},
-     cmd_demo},
+     cmd_demo,
+     false},
     {"config",
      "basketd config",
      "the settings in force and where each comes from",
      "  --json\n  --markdown                       the table of the README\n",
      {NULL},
-     cmd_config},
-    {"version", "basketd version", "print the version", "", {NULL}, cmd_version},
-    {"help", "basketd help [COMMAND]", "this list, or all about a command", "", {NULL}, cmd_help},
+     cmd_config,
+     false},
+    {"version", "basketd version", "print the version", "", {NULL}, cmd_version, false},
+    {"help",
+     "basketd help [COMMAND]",
+     "this list, or all about a command",
+     "",
+     {NULL},
+     cmd_help,
+     false},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -106,7 +143,7 @@ static int print_overview(FILE *to)
           to);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fputs("\nEvery command takes --data DIR (default ./data), --config FILE and --help.\n"
+    fputs("\nCommands take --help, and --data DIR (default ./data) and --config FILE.\n"
           "Settings also come from BASKETD_… variables and basketd.conf; `basketd config` shows "
           "them.\n\n"
           "Start:  basketd import orders.csv && basketd train && basketd serve\n",
@@ -123,8 +160,8 @@ static int print_help(const struct command *c)
         buf_printf(&out, "\nSettings [%s]:\n", c->sections[i]);
         settings_help(&out, c->sections[i]);
     }
-    buf_text(&out,
-             "\nAll commands: --data DIR, --config FILE. Exit status: 0 ok, 1 failed, 2 usage.\n");
+    buf_printf(&out, "\n%sExit status: 0 ok, 1 failed, 2 usage.\n",
+               c->alone ? "" : "All commands: --data DIR, --config FILE. ");
     return cli_print(&out);
 }
 
@@ -165,7 +202,8 @@ int main(int argc, char **argv)
     argv++;
     if (wants_help(argc, argv))
         return print_help(command);
-    if (settings_load(&settings, &argc, argv, &err) != 0) {
+    settings_default(&settings);
+    if (!command->alone && settings_load(&settings, &argc, argv, &err) != 0) {
         cli_fail(&err);
         return EXIT_USAGE;
     }

@@ -1,5 +1,7 @@
 /* One thread that draws the line a few times a second and waits for SIGINT and SIGTERM, which are
- * blocked in all others, so that no signal handler is needed. */
+ * blocked in all others, so that no signal handler is needed. It is woken by one of them at the
+ * end, so that a command never waits for its nap. A second signal ends the process at once: the
+ * work may hang in a write that nobody reads. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli.h"
@@ -46,6 +48,18 @@ static void draw(struct watch *w)
     fflush(stderr);
 }
 
+static void cancel(struct progress *progress, int number)
+{
+    if (progress_cancelled(progress)) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        raise(number);
+    }
+    progress_cancel(progress);
+}
+
 static void *watch_main(void *context)
 {
     struct watch *w = context;
@@ -54,9 +68,12 @@ static void *watch_main(void *context)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    while (!atomic_load(&w->stopping)) {
-        if (sigtimedwait(&set, NULL, &pause) > 0)
-            progress_cancel(w->progress);
+    for (;;) {
+        int number = sigtimedwait(&set, NULL, &pause);
+        if (atomic_load(&w->stopping))
+            break;
+        if (number > 0)
+            cancel(w->progress, number);
         if (w->terminal)
             draw(w);
     }
@@ -92,6 +109,7 @@ void watch_stop(struct watch *w)
     if (!w)
         return;
     atomic_store(&w->stopping, true);
+    pthread_kill(w->thread, SIGTERM);
     pthread_join(w->thread, NULL);
     if (w->terminal)
         fputs("\r\033[K", stderr);

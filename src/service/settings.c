@@ -140,6 +140,15 @@ static bool parse_with_unit(struct str text, const struct unit *units, double *o
     return false;
 }
 
+bool settings_parse_size(struct str text, uint64_t *bytes)
+{
+    double number;
+    if (!parse_with_unit(text, size_units, &number) || number >= 1e18)
+        return false;
+    *bytes = (uint64_t)number;
+    return true;
+}
+
 static const char *expectation(enum option_type type)
 {
     switch (type) {

@@ -1,0 +1,338 @@
+/* A lane keeps the line of the set before: its items' texts one behind the other and where each
+ * ends. The next set goes on from the items they share; a set's line is one copy of that text and
+ * one of the tail "(count)", which is kept for each support seen lately. Short texts are copied as
+ * blocks of fixed size, which is one instruction or two where a call would be twenty.
+ *
+ * Every item's text ends with the separator, which the tail's first byte replaces where it must not
+ * stand at the end. */
+#include "service/setwriter.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK      16 /* copied at once; texts and lines have as much room behind them */
+#define TAIL_BYTES 64
+#define TAILS      64
+
+struct form {
+    const char *name, *header, *begin;
+    const char *end_of_items, *share, *end; /* the tail: …count share? end */
+    char separator;
+    bool replaced; /* the tail stands on the last separator */
+};
+
+static const struct form forms[] = {
+    [TEXT_FIMI] = {"fimi", "", "", "(", NULL, ")\n", ' ', false},
+    [TEXT_TSV] = {"tsv", "items\tcount\tsupport\n", "", "\t", "\t", "\n", ',', true},
+    [TEXT_NDJSON] = {"ndjson", "", "{\"items\":[", "],\"count\":", ",\"support\":", "}\n", ',',
+                     true},
+};
+
+struct setwriter {
+    struct laneout *out;
+    const struct form *form;
+    enum text_format format;
+    uint32_t basket_count;
+    char *text;      /* all items, one behind the other, and CHUNK bytes more */
+    uint32_t *start; /* [cols + 1] */
+    atomic_uint_fast64_t count;
+};
+
+struct tail {
+    uint32_t support; /* 0: none yet */
+    uint32_t length;
+    char text[TAIL_BYTES];
+};
+
+struct lane {
+    struct outlane *out;
+    struct setwriter *writer;
+    char *line;
+    size_t line_cap;
+    VEC(size_t) end; /* of the line's items */
+    VEC(uint32_t) chosen;
+    struct buf number; /* a tail while it is made */
+    uint64_t count;
+    struct tail tails[TAILS];
+};
+
+bool text_format_parse(struct str name, enum text_format *out)
+{
+    for (unsigned i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (str_eq(name, str_of(forms[i].name))) {
+            *out = (enum text_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_item(const struct setwriter *w, struct buf *text, struct str name, struct error *err)
+{
+    if (w->format == TEXT_NDJSON)
+        buf_json_str(text, name);
+    else
+        buf_str(text, name);
+    buf_char(text, w->form->separator);
+    if (w->format == TEXT_NDJSON || !memchr(name.ptr, w->form->separator, name.len))
+        return 0;
+    return error_set(err, ERR_INVALID,
+                     "item '%.*s' has a '%c' in it, which parts the items in %s; choose another "
+                     "output format, ndjson shows every name",
+                     STR_ARG(name), w->form->separator, w->form->name);
+}
+
+static int make_texts(struct setwriter *w, const struct baskets *baskets, struct error *err)
+{
+    char room[BASKETS_NUMBER_BYTES];
+    struct buf text;
+    size_t length;
+    int rc = 0;
+    buf_init(&text, UINT32_MAX);
+    if (!MEM_NEW(w->start, (size_t)baskets->rows.cols + 1))
+        return error_set(err, ERR_NOMEM, "output: out of memory");
+    w->start[0] = 0;
+    for (uint32_t c = 0; rc == 0 && c < baskets->rows.cols; c++) {
+        rc = add_item(w, &text, baskets_name(baskets, c, room), err);
+        w->start[c + 1] = (uint32_t)text.len;
+    }
+    buf_reserve(&text, CHUNK);
+    text.len += rc == 0 && !text.failed ? CHUNK : 0;
+    if (rc == 0 && text.failed)
+        rc = error_set(err, ERR_NOMEM, "output: out of memory for the items' names");
+    w->text = buf_detach(&text, &length);
+    buf_deinit(&text);
+    return rc;
+}
+
+static int put_header(struct setwriter *w, struct error *err)
+{
+    size_t length = strlen(w->form->header);
+    struct outlane *lane = length ? laneout_open(w->out, NULL) : NULL;
+    if (!length)
+        return 0;
+    if (!lane)
+        return error_set(err, ERR_NOMEM, "output: out of memory");
+    if (laneout_reserve(lane, length)) {
+        memcpy(lane->at, w->form->header, length);
+        lane->at += length;
+    }
+    laneout_close(lane); /* laneout_finish tells of a failure */
+    return 0;
+}
+
+struct setwriter *setwriter_new(struct laneout *out, const struct baskets *baskets,
+                                uint32_t basket_count, enum text_format format, struct error *err)
+{
+    struct setwriter *w;
+    if (!MEM_ZNEW(w, 1)) {
+        error_set(err, ERR_NOMEM, "output: out of memory");
+        return NULL;
+    }
+    w->out = out;
+    w->form = &forms[format];
+    w->format = format;
+    w->basket_count = basket_count;
+    if (make_texts(w, baskets, err) == 0 && put_header(w, err) == 0)
+        return w;
+    setwriter_free(w);
+    return NULL;
+}
+
+void setwriter_free(struct setwriter *w)
+{
+    if (!w)
+        return;
+    free(w->text);
+    free(w->start);
+    free(w);
+}
+
+uint64_t setwriter_count(const struct setwriter *w)
+{
+    return atomic_load(&w->count);
+}
+
+static void free_lane(struct lane *lane)
+{
+    free(lane->line);
+    VEC_FREE(&lane->end);
+    VEC_FREE(&lane->chosen);
+    buf_deinit(&lane->number);
+    free(lane);
+}
+
+static void *open_lane(void *context, void *after)
+{
+    struct setwriter *w = context;
+    struct lane *lane;
+    if (!MEM_ZNEW(lane, 1))
+        return NULL;
+    lane->writer = w;
+    lane->line_cap = 256;
+    size_t begin = strlen(w->form->begin);
+    if (!MEM_NEW(lane->line, lane->line_cap) || !VEC_PUSH(&lane->end, begin) ||
+        !(lane->out = laneout_open(w->out, after ? ((struct lane *)after)->out : NULL))) {
+        free_lane(lane);
+        return NULL;
+    }
+    memcpy(lane->line, w->form->begin, begin);
+    return lane;
+}
+
+static int close_lane(void *context, void *opened)
+{
+    struct setwriter *w = context;
+    struct lane *lane = opened;
+    bool good = laneout_close(lane->out);
+    atomic_fetch_add(&w->count, lane->count);
+    free_lane(lane);
+    return good ? 0 : ERR_IO;
+}
+
+static bool grow_line(struct lane *lane, size_t need)
+{
+    size_t cap = mem_grow(lane->line_cap, need);
+    char *line = mem_resize(lane->line, cap, 1);
+    if (!line)
+        return false;
+    lane->line = line;
+    lane->line_cap = cap;
+    return true;
+}
+
+/* Copies at least `count` bytes; there is room for a CHUNK more on both sides. */
+static inline void copy_chunks(char *to, const char *from, size_t count)
+{
+    memcpy(to, from, CHUNK);
+    for (size_t at = CHUNK; at < count; at += CHUNK)
+        memcpy(to + at, from + at, CHUNK);
+}
+
+/* The item becomes the `at`-th of the line. Room in `end` is there. */
+static inline bool put_item(struct lane *lane, uint32_t at, uint32_t item)
+{
+    const struct setwriter *w = lane->writer;
+    uint32_t begin = w->start[item];
+    size_t length = w->start[item + 1] - begin, from = lane->end.at[at];
+    if (from + length + CHUNK > lane->line_cap && !grow_line(lane, from + length + CHUNK))
+        return false;
+    copy_chunks(lane->line + from, w->text + begin, length);
+    lane->end.at[at + 1] = from + length;
+    return true;
+}
+
+static bool make_tail(struct lane *lane, struct tail *tail, uint32_t support)
+{
+    const struct setwriter *w = lane->writer;
+    struct buf *text = &lane->number;
+    buf_clear(text);
+    buf_text(text, w->form->end_of_items);
+    buf_u64(text, support);
+    if (w->form->share) {
+        buf_text(text, w->form->share);
+        buf_f64(text, (double)support / w->basket_count);
+    }
+    buf_text(text, w->form->end);
+    if (text->failed)
+        return false;
+    assert(text->len <= TAIL_BYTES);
+    memcpy(tail->text, text->ptr, text->len);
+    tail->length = (uint32_t)text->len;
+    tail->support = support;
+    return true;
+}
+
+/* The line's first `count` items as a set. */
+static inline bool put_set(struct lane *lane, uint32_t count, const struct tail *tail)
+{
+    size_t length = lane->end.at[count], whole = length + tail->length;
+    if (!laneout_reserve(lane->out, whole + TAIL_BYTES))
+        return false;
+    char *to = lane->out->at;
+    copy_chunks(to, lane->line, length);
+    to += length - lane->writer->form->replaced;
+    memcpy(to, tail->text, TAIL_BYTES);
+    lane->out->at = to + tail->length;
+    lane->count++;
+    return true;
+}
+
+/* Every choice of min to max extras behind the line's first items, depth first. */
+static bool put_choices(struct lane *lane, const struct itemset_group *g, const struct tail *tail)
+{
+    uint32_t *chosen = lane->chosen.at, depth = 0, next = 0;
+    uint32_t most = g->max_choice < g->extra_count ? g->max_choice : g->extra_count;
+    for (;;) {
+        uint32_t wanted = g->min_choice > depth + 1 ? g->min_choice - depth - 1 : 0;
+        if (depth < most && next + wanted < g->extra_count) {
+            if (!put_item(lane, g->length + depth, g->extra[next]))
+                return false;
+            chosen[depth++] = next++;
+            if (depth >= g->min_choice && !put_set(lane, g->length + depth, tail))
+                return false;
+        } else if (depth == 0) {
+            return true;
+        } else {
+            next = chosen[--depth] + 1;
+        }
+    }
+}
+
+static int write_group(void *context, void *opened, const struct itemset_group *g)
+{
+    struct lane *lane = opened;
+    (void)context;
+    struct tail *tail = &lane->tails[g->support % TAILS];
+    if (!VEC_RESERVE(&lane->end, (size_t)g->length + g->extra_count + 1) ||
+        !VEC_RESERVE(&lane->chosen, g->extra_count))
+        return ERR_NOMEM;
+    if (tail->support != g->support && !make_tail(lane, tail, g->support))
+        return ERR_NOMEM;
+    for (uint32_t i = g->same; i < g->length; i++)
+        if (!put_item(lane, i, g->items[i]))
+            return ERR_NOMEM;
+    if (g->min_choice == 0 && g->length && !put_set(lane, g->length, tail))
+        return ERR_IO;
+    return g->extra_count == 0 || put_choices(lane, g, tail) ? 0 : ERR_IO;
+}
+
+struct itemset_visitor setwriter_visitor(struct setwriter *w)
+{
+    return (struct itemset_visitor){w, open_lane, write_group, close_lane};
+}
+
+static uint32_t shared(const uint32_t *a, uint64_t a_length, const uint32_t *b, uint64_t b_length)
+{
+    uint32_t same = 0;
+    while (same < a_length && same < b_length && a[same] == b[same])
+        same++;
+    return same;
+}
+
+int setwriter_sets(struct setwriter *w, const struct itemsets *sets, struct error *err)
+{
+    struct lane *lane = open_lane(w, NULL);
+    const uint32_t *before = NULL;
+    uint64_t before_length = 0;
+    int rc = lane ? 0 : ERR_NOMEM;
+    for (uint64_t s = 0; rc == 0 && s < sets->count; s++) {
+        const uint32_t *items = sets->item + sets->start[s];
+        uint64_t length = sets->start[s + 1] - sets->start[s];
+        struct itemset_group g = {.items = items,
+                                  .length = (uint32_t)length,
+                                  .support = sets->support[s],
+                                  .same = shared(items, length, before, before_length)};
+        rc = write_group(w, lane, &g);
+        before = items;
+        before_length = length;
+    }
+    if (lane && close_lane(w, lane) != 0 && rc == 0)
+        rc = ERR_IO;
+    return rc == ERR_NOMEM ? error_set(err, ERR_NOMEM, "output: out of memory") : rc;
+}
