@@ -76,6 +76,7 @@ struct itemset_group {
     uint32_t same;       /* the first `same` items are those of the lane's group before */
     uint32_t max_choice; /* at most this many extras may be chosen, and ... */
     uint32_t min_choice; /* ... at least this many: the length limits */
+    uint32_t worker;     /* who gives it out, below the number of threads */
 };
 
 /* Receives sets as they are found (itemsets_visit). The sets of a lane come one after the other;

@@ -36,9 +36,16 @@ static uint64_t budget_of(const struct itemset_params *p)
 static uint32_t length_of(const struct itemset_params *p, uint64_t budget)
 {
     uint32_t length = p->max_length ? p->max_length : DEFAULT_MAX_LENGTH, within = 1;
+    if (p->target != TARGET_ALL)
+        return length;
     while (within < SET_LENGTH_MAX && (1ULL << within) - 1 <= budget)
         within++;
     return length < within ? length : within;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
 }
 
 static uint32_t support_of(const struct itemset_params *p)
@@ -46,32 +53,42 @@ static uint32_t support_of(const struct itemset_params *p)
     return p->min_support ? p->min_support : 1;
 }
 
-static struct grow_job job_of(const struct root *root, const struct csr *baskets,
-                              const struct itemset_params *p)
+/* `length`: the longest set to find. */
+static struct grow_job job_of(struct root *root, const struct csr *baskets,
+                              const struct itemset_params *p, uint32_t length)
 {
+    if (p->target == TARGET_ALL && root->prefix_count >= length)
+        root->head_count = 0; /* nothing goes with the prefix */
     return (struct grow_job){.root = root,
-                             .basket_count = baskets->rows,
+                             .target = p->target,
+                             .parent = p->parent,
+                             .item_span = baskets->cols,
+                             .shard = p->shards ? p->shard : 0,
+                             .min_length = p->min_length ? p->min_length : 1,
+                             .max_length = length,
                              .workers = parallel_workers(p->threads),
                              .progress = p->progress};
 }
 
-static int mine(const struct root *root, const struct csr *baskets, const struct itemset_params *p,
+static int mine(struct root *root, const struct csr *baskets, const struct itemset_params *p,
                 struct itemsets *out, struct error *err)
 {
-    struct grow_job job = job_of(root, baskets, p);
     uint64_t budget = budget_of(p);
-    job.max_length = length_of(p, budget);
-    struct keeper *keeper = keeper_new(&(struct keeper_params){.min_support = support_of(p),
-                                                               .basket_count = baskets->rows,
-                                                               .max_length = job.max_length,
-                                                               .workers = job.workers,
-                                                               .budget = budget,
-                                                               .progress = p->progress});
+    struct grow_job job = job_of(root, baskets, p, length_of(p, budget));
+    uint32_t longest = root->prefix_count + root->everywhere_count + root->item_count;
+    struct keeper *keeper =
+        keeper_new(&(struct keeper_params){.min_support = support_of(p),
+                                           .basket_count = baskets->rows,
+                                           .length_span = smaller(job.max_length, longest) + 1,
+                                           .workers = job.workers,
+                                           .max_itemsets = budget,
+                                           .max_bytes = p->max_bytes ? p->max_bytes : UINT64_MAX,
+                                           .progress = p->progress});
     if (!keeper)
         return error_set(err, ERR_NOMEM, "itemsets: out of memory");
+    struct itemset_visitor visitor = keeper_visitor(keeper);
     job.threshold = keeper_threshold(keeper);
-    job.found = keeper_found;
-    job.context = keeper;
+    job.visitor = &visitor;
     int rc = grow_sets(&job, err);
     if (rc == 0) {
         rc = keeper_collect(keeper, baskets->cols, out);
@@ -87,7 +104,7 @@ int itemsets_mine(const struct csr *baskets, const struct itemset_params *params
 {
     struct root root;
     struct itemsets made = {.basket_count = baskets->rows};
-    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
+    int rc = root_build(baskets, params, &root, err);
     if (rc)
         return rc;
     rc = mine(&root, baskets, params, &made, err);
@@ -117,98 +134,35 @@ size_t itemsets_bytes(const struct itemsets *s)
            s->count * sizeof *s->support;
 }
 
-struct tally {
-    uint32_t max_length;
-    struct {
-        uint64_t count;
-        char apart[56]; /* workers do not share a cache line */
-    } worker[PARALLEL_WORKERS_MAX];
-};
-
-static uint64_t add_saturated(uint64_t a, uint64_t b)
+/* Without the budgets; visitor NULL: counts. */
+static int search(const struct csr *baskets, const struct itemset_params *params,
+                  const struct itemset_visitor *visitor, uint64_t *count, struct error *err)
 {
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-/* How many choices of at most `room` of `count` there are, the empty one included. */
-static uint64_t choices(uint32_t count, uint32_t room)
-{
-    if (room >= count)
-        return count < 64 ? 1ULL << count : UINT64_MAX;
-    uint64_t all = 1, of_size = 1;
-    for (uint32_t k = 1; k <= room; k++) {
-        /* C(count, k) from C(count, k - 1): exact, as the product has the divisor k. */
-        if (of_size > UINT64_MAX / (count - k + 1))
-            return UINT64_MAX;
-        of_size = of_size * (count - k + 1) / k;
-        all = add_saturated(all, of_size);
-    }
-    return all;
-}
-
-static int tally_found(void *context, uint32_t worker, const struct itemset_group *g)
-{
-    struct tally *t = context;
-    uint64_t sets = choices(g->extra_count, t->max_length - g->length);
-    uint64_t *count = &t->worker[worker].count;
-    *count = add_saturated(*count, sets - (g->length == 0));
-    return 0;
+    struct root root;
+    atomic_uint threshold = support_of(params);
+    int rc = root_build(baskets, params, &root, err);
+    if (rc)
+        return rc;
+    struct grow_job job = job_of(&root, baskets, params, length_of(params, UINT64_MAX));
+    job.threshold = &threshold;
+    job.visitor = visitor;
+    rc = grow_sets(&job, err);
+    root_deinit(&root);
+    *count = job.count;
+    return rc;
 }
 
 int itemsets_count(const struct csr *baskets, const struct itemset_params *params, uint64_t *count,
                    struct error *err)
 {
-    struct root root;
-    struct tally tally = {.max_length = length_of(params, UINT64_MAX)};
-    atomic_uint threshold = support_of(params);
-    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
-    if (rc)
-        return rc;
-    struct grow_job job = job_of(&root, baskets, params);
-    job.max_length = tally.max_length;
-    job.threshold = &threshold;
-    job.found = tally_found;
-    job.context = &tally;
-    rc = grow_sets(&job, err);
-    root_deinit(&root);
-    if (rc)
-        return rc;
-    *count = 0;
-    for (uint32_t w = 0; w < job.workers; w++)
-        *count = add_saturated(*count, tally.worker[w].count);
-    return 0;
-}
-
-struct passing {
-    const struct itemset_visitor *visitor;
-    void *lane;
-};
-
-static int pass_on(void *context, uint32_t worker, const struct itemset_group *g)
-{
-    struct passing *p = context;
-    (void)worker;
-    return p->visitor->found(p->visitor->context, p->lane, g);
+    return search(baskets, params, NULL, count, err);
 }
 
 int itemsets_visit(const struct csr *baskets, const struct itemset_params *params,
                    const struct itemset_visitor *visitor, struct error *err)
 {
-    struct root root;
-    struct passing passing = {visitor, visitor->lane_open(visitor->context, NULL)};
-    atomic_uint threshold = support_of(params);
-    int rc = root_build(baskets, support_of(params), params->progress, &root, err);
-    if (rc)
-        return rc;
-    struct grow_job job = job_of(&root, baskets, params);
-    job.workers = 1;
-    job.max_length = length_of(params, UINT64_MAX);
-    job.threshold = &threshold;
-    job.found = pass_on;
-    job.context = &passing;
-    rc = grow_sets(&job, err);
-    root_deinit(&root);
-    return rc ? rc : visitor->lane_close(visitor->context, passing.lane);
+    uint64_t count;
+    return search(baskets, params, visitor, &count, err);
 }
 
 static int compare_set(const struct itemsets *s, uint64_t set, const uint32_t *items,

@@ -25,23 +25,59 @@ struct records {
     VEC(uint32_t) words;
 };
 
-struct shelf { /* one worker's */
-    struct records of[SET_LENGTH_MAX + 1];
-    uint64_t count, compact_at;
-    uint32_t batch[BATCH], batch_count;
-    uint32_t set[SET_LENGTH_MAX];
+struct kept {
+    uint32_t support, length;
 };
+
+struct shelf {          /* one worker's */
+    struct records *of; /* [length_span] */
+    uint32_t *set;      /* [length_span] */
+    uint64_t count, compact_at;
+    struct kept batch[BATCH];
+    uint32_t batch_count;
+};
+
+struct amount {
+    uint64_t sets, bytes;
+};
+
+/* Of a set of so many items: in its record, in the result, and while these are put in order. */
+#define SET_BYTES(length) (8 * (uint64_t)(length) + 32)
 
 struct keeper {
     atomic_uint threshold;
-    pthread_mutex_t lock; /* over seen and total */
-    uint64_t *seen;       /* [basket_count + 1] reported sets by support */
-    uint64_t total;       /* of those at or above the threshold */
-    uint64_t budget;
-    uint32_t max_length, worker_count;
+    pthread_mutex_t lock;      /* over seen and total */
+    struct amount *seen;       /* [basket_count + 1] what was reported, by support */
+    struct amount total, most; /* of that at or above the threshold; the budgets */
+    uint32_t length_span, worker_count;
     struct shelf **shelves;
     struct progress *progress;
 };
+
+static void shelf_free(struct shelf *shelf, uint32_t length_span)
+{
+    for (uint32_t length = 1; shelf && shelf->of && length < length_span; length++)
+        VEC_FREE(&shelf->of[length].words);
+    if (shelf) {
+        free(shelf->of);
+        free(shelf->set);
+    }
+    free(shelf);
+}
+
+static struct shelf *shelf_new(uint32_t length_span)
+{
+    struct shelf *shelf;
+    if (!MEM_ZNEW(shelf, 1))
+        return NULL;
+    shelf->compact_at = COMPACT_FROM;
+    MEM_ZNEW(shelf->of, length_span);
+    MEM_NEW(shelf->set, length_span);
+    if (shelf->of && shelf->set)
+        return shelf;
+    shelf_free(shelf, length_span);
+    return NULL;
+}
 
 struct keeper *keeper_new(const struct keeper_params *params)
 {
@@ -50,19 +86,16 @@ struct keeper *keeper_new(const struct keeper_params *params)
     if (!MEM_ZNEW(k, 1))
         return NULL;
     atomic_init(&k->threshold, params->min_support);
-    k->budget = params->budget;
-    k->max_length = params->max_length;
+    k->most = (struct amount){params->max_itemsets, params->max_bytes};
+    k->length_span = params->length_span;
     k->progress = params->progress;
     k->worker_count = workers;
     pthread_mutex_init(&k->lock, NULL);
     MEM_ZNEW(k->seen, (size_t)params->basket_count + 1);
     MEM_ZNEW(k->shelves, workers);
     bool good = k->seen && k->shelves;
-    for (uint32_t w = 0; good && w < workers; w++) {
-        good = MEM_ZNEW(k->shelves[w], 1) != NULL;
-        if (good)
-            k->shelves[w]->compact_at = COMPACT_FROM;
-    }
+    for (uint32_t w = 0; good && w < workers; w++)
+        good = (k->shelves[w] = shelf_new(k->length_span)) != NULL;
     if (good)
         return k;
     keeper_free(k);
@@ -73,13 +106,8 @@ void keeper_free(struct keeper *k)
 {
     if (!k)
         return;
-    for (uint32_t w = 0; k->shelves && w < k->worker_count; w++) {
-        if (!k->shelves[w])
-            continue;
-        for (uint32_t length = 1; length <= SET_LENGTH_MAX; length++)
-            VEC_FREE(&k->shelves[w]->of[length].words);
-        free(k->shelves[w]);
-    }
+    for (uint32_t w = 0; k->shelves && w < k->worker_count; w++)
+        shelf_free(k->shelves[w], k->length_span);
     pthread_mutex_destroy(&k->lock);
     free(k->shelves);
     free(k->seen);
@@ -109,11 +137,17 @@ static void compact(struct keeper *k, struct shelf *shelf)
 {
     uint32_t least = atomic_load(&k->threshold);
     shelf->count = 0;
-    for (uint32_t length = 1; length <= k->max_length; length++)
+    for (uint32_t length = 1; length < k->length_span; length++)
         shelf->count += drop_below(&shelf->of[length], length, least);
     shelf->compact_at = 2 * shelf->count;
     if (shelf->compact_at < COMPACT_FROM)
         shelf->compact_at = COMPACT_FROM;
+}
+
+static void amount_add(struct amount *a, uint64_t sets, uint64_t bytes)
+{
+    a->sets += sets;
+    a->bytes += bytes;
 }
 
 static int report(struct keeper *k, struct shelf *shelf)
@@ -121,13 +155,16 @@ static int report(struct keeper *k, struct shelf *shelf)
     pthread_mutex_lock(&k->lock);
     uint32_t least = atomic_load(&k->threshold);
     for (uint32_t b = 0; b < shelf->batch_count; b++) {
-        if (shelf->batch[b] < least)
+        const struct kept *set = &shelf->batch[b];
+        if (set->support < least)
             continue;
-        k->seen[shelf->batch[b]]++;
-        k->total++;
+        amount_add(&k->seen[set->support], 1, SET_BYTES(set->length));
+        amount_add(&k->total, 1, SET_BYTES(set->length));
     }
-    while (k->total > k->budget)
-        k->total -= k->seen[least++];
+    while (k->total.sets > k->most.sets || k->total.bytes > k->most.bytes) {
+        k->total.sets -= k->seen[least].sets;
+        k->total.bytes -= k->seen[least++].bytes;
+    }
     atomic_store(&k->threshold, least);
     pthread_mutex_unlock(&k->lock);
     shelf->batch_count = 0;
@@ -151,7 +188,7 @@ static int keep(struct keeper *k, struct shelf *shelf, uint32_t length, uint32_t
     }
     r->words.count += length + 1;
     shelf->count++;
-    shelf->batch[shelf->batch_count++] = support;
+    shelf->batch[shelf->batch_count++] = (struct kept){support, length};
     return shelf->batch_count == BATCH ? report(k, shelf) : 0;
 }
 
@@ -159,8 +196,9 @@ static int keep(struct keeper *k, struct shelf *shelf, uint32_t length, uint32_t
 static int keep_all(struct keeper *k, struct shelf *shelf, const struct itemset_group *g,
                     uint32_t length, uint32_t from)
 {
-    int status = length > 0 ? keep(k, shelf, length, g->support) : 0;
-    if (length == k->max_length)
+    uint32_t chosen = length - g->length;
+    int status = chosen >= g->min_choice ? keep(k, shelf, length, g->support) : 0;
+    if (chosen == g->max_choice)
         return status;
     for (uint32_t e = from; e < g->extra_count && status == 0; e++) {
         if (g->support < atomic_load_explicit(&k->threshold, memory_order_relaxed))
@@ -171,14 +209,33 @@ static int keep_all(struct keeper *k, struct shelf *shelf, const struct itemset_
     return status;
 }
 
-int keeper_found(void *keeper, uint32_t worker, const struct itemset_group *group)
+static int keeper_found(void *keeper, void *lane, const struct itemset_group *group)
 {
     struct keeper *k = keeper;
-    struct shelf *shelf = k->shelves[worker];
-    assert(group->length <= k->max_length);
+    struct shelf *shelf = k->shelves[group->worker];
+    (void)lane;
+    assert(group->length < k->length_span);
     if (group->length)
         memcpy(shelf->set, group->items, group->length * sizeof *shelf->set);
     return keep_all(k, shelf, group, group->length, 0);
+}
+
+/* The result is put in order at the end: all lanes are the same. */
+static void *lane_open(void *keeper, void *after)
+{
+    (void)after;
+    return keeper;
+}
+
+static int lane_close(void *keeper, void *lane)
+{
+    (void)keeper, (void)lane;
+    return 0;
+}
+
+struct itemset_visitor keeper_visitor(struct keeper *k)
+{
+    return (struct itemset_visitor){k, lane_open, keeper_found, lane_close};
 }
 
 /* Putting together: one length at a time, lengths in parallel. */
@@ -186,8 +243,8 @@ struct assembly {
     struct keeper *keeper;
     struct itemsets *out;
     uint32_t item_count;
-    uint64_t first[SET_LENGTH_MAX + 2]; /* index of the first set of a length */
-    uint64_t entry[SET_LENGTH_MAX + 2]; /* and of its first item */
+    uint64_t *first; /* [length_span + 1] index of the first set of a length */
+    uint64_t *entry; /* and of its first item */
     struct cursor cursor;
     int status[PARALLEL_WORKERS_MAX];
 };
@@ -291,7 +348,11 @@ static bool lay_out(struct assembly *a)
 {
     struct keeper *k = a->keeper;
     struct itemsets *out = a->out;
-    for (uint32_t length = 1; length <= k->max_length; length++) {
+    MEM_ZNEW(a->first, (size_t)k->length_span + 1);
+    MEM_ZNEW(a->entry, (size_t)k->length_span + 1);
+    if (!a->first || !a->entry)
+        return false;
+    for (uint32_t length = 1; length < k->length_span; length++) {
         uint64_t words = 0;
         for (uint32_t w = 0; w < k->worker_count; w++)
             words += k->shelves[w]->of[length].words.count;
@@ -299,13 +360,14 @@ static bool lay_out(struct assembly *a)
         a->first[length + 1] = a->first[length] + sets;
         a->entry[length + 1] = a->entry[length] + sets * length;
     }
-    out->count = a->first[k->max_length + 1];
+    uint64_t entries = a->entry[k->length_span];
+    out->count = a->first[k->length_span];
     MEM_NEW(out->start, out->count + 1);
-    MEM_NEW(out->item, a->entry[k->max_length + 1]);
+    MEM_NEW(out->item, entries);
     MEM_NEW(out->support, out->count);
     if (!out->start || !out->item || !out->support)
         return false;
-    out->start[out->count] = a->entry[k->max_length + 1];
+    out->start[out->count] = entries;
     return true;
 }
 
@@ -321,11 +383,13 @@ int keeper_collect(struct keeper *k, uint32_t item_count, struct itemsets *out)
         status = ERR_NOMEM;
     if (status == 0) {
         progress_begin(k->progress, "ordering itemsets", 0);
-        cursor_init(&a.cursor, k->max_length, 1);
+        cursor_init(&a.cursor, k->length_span - 1, 1);
         parallel_run(k->worker_count, put_lengths, &a);
     }
     for (uint32_t w = 0; w < k->worker_count; w++)
         status = status ? status : a.status[w];
+    free(a.first);
+    free(a.entry);
     out->min_support = atomic_load(&k->threshold);
     return status;
 }
