@@ -2,9 +2,9 @@
  * Statist. Soc. B 57, 1995): q of the i-th smallest of m p-values is the smallest m p(j)/j for
  * j >= i, at most 1.
  *
- * p-values are counted in bins instead of kept: each is rounded up to the next of 4096 steps
+ * p-values are counted in bins instead of kept: each is rounded up to the next of 1024 steps
  * between neighbouring powers of two, and to 2^-126 at least. So a q is never below the exact one
- * and at most 1/4096 of it above, for any number of tests in 8 MiB. */
+ * and at most 1/1024 of it above, for any number of tests in 2 MiB. */
 #ifndef MINE_FDR_H
 #define MINE_FDR_H
 

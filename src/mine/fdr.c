@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_BITS 12
+#define STEP_BITS 10
 #define SHIFT     (52 - STEP_BITS)
 #define BINS      ((126u << STEP_BITS) + 1)
 

@@ -375,7 +375,7 @@ uint64_t rules_estimate_bytes(uint64_t itemset_count, const struct rule_params *
     uint64_t kept = all < l.max_rules ? all : l.max_rules;
     uint64_t held = all < 2 * l.max_rules * workers ? all : 2 * l.max_rules * workers;
     uint64_t subsets = l.with_improvement ? (uint64_t)4 << (l.max_antecedent + 1) : 0;
-    uint64_t fdr = l.with_q ? (uint64_t)8 << 20 : 0;
+    uint64_t fdr = l.with_q ? (uint64_t)2 << 20 : 0;
     /* Slots are at least two thirds full; candidates grow by halves. */
     return itemset_count * 3 / 2 * sizeof(struct support_slot) + fdr + workers * subsets +
            held * sizeof(struct candidate) * 3 / 2 + kept * (32 + 4 * l.max_antecedent);
