@@ -5,6 +5,7 @@
 
 #include "mine/itemsets.h"
 #include "service/basketfile.h"
+#include "service/rulewriter.h"
 #include "service/setwriter.h"
 
 struct mining_request {
@@ -13,15 +14,29 @@ struct mining_request {
     enum reader_format format;
     enum text_format output_format;
     double support_share; /* > 0: of the baskets, at most 1; else */
-    uint32_t support;     /* baskets, >= 1 */
-    bool stats;           /* fill the report's `items`, which takes a pass over the entries */
-    bool count_only;      /* prints the number of sets, nothing else */
+    uint32_t support; /* baskets; 0: one, and for the best rules as many as proves to be enough */
+    bool stats;       /* fill the report's `items`, which takes a pass over the entries */
+    bool count_only;  /* prints the number of results, nothing else */
     enum itemset_target target;
     uint32_t min_length, max_length; /* 0: no limit */
     uint64_t max_itemsets;           /* 0: no budget */
     uint64_t memory_bytes;           /* 0: no budget */
     const char *const *with;         /* NULL-terminated lists of items; or NULL */
     const char *const *without;
+    /* The most frequent sets, or the best rules, best first; 0: all. Sets of one support are in or
+     * out together. */
+    uint64_t top;
+    enum measure by; /* of rules */
+
+    bool rules;            /* instead of sets */
+    double min_confidence; /* (0,1] */
+    double min_lift;       /* 0: any */
+    double max_p, max_q;   /* 0: any */
+    bool productive;
+    uint32_t antecedents, consequents; /* most items of a side; 0: any, one */
+    const char *const *antecedent_only, *const *consequent_only; /* lists of items, not NULL */
+    struct rule_columns columns;
+
     uint32_t threads; /* 0: one per core */
     struct progress *progress;
 };
@@ -33,6 +48,8 @@ struct mining_report {
     uint64_t entries, repeats;
     uint32_t support; /* the threshold in force */
     bool raised;      /* a budget raised it above what was asked */
+    bool unproved;    /* a budget ended the search for the best rules; rarer ones may be better */
+    uint64_t itemsets, candidates; /* of rules: sets they were made of, rules looked at */
     uint64_t results, bytes_written;
     double read_s, mine_s; /* mining and writing, which are one */
 };

@@ -9,17 +9,13 @@
 #ifndef SERVICE_SETWRITER_H
 #define SERVICE_SETWRITER_H
 
-#include "data/baskets.h"
 #include "mine/itemsets.h"
+#include "service/itemtext.h"
 #include "service/laneout.h"
-
-enum text_format { TEXT_FIMI, TEXT_TSV, TEXT_NDJSON };
-bool text_format_parse(struct str name, enum text_format *out); /* "fimi", "tsv", "ndjson" */
 
 struct setwriter;
 
-/* `out` and `baskets` must outlive it; `basket_count` is what shares are of. ERR_INVALID: an item's
- * name has the separator of the format in it; ERR_NOMEM. */
+/* `out` must outlive it; `basket_count` is what shares are of. Errors as itemtext_init. */
 struct setwriter *setwriter_new(struct laneout *out, const struct baskets *baskets,
                                 uint32_t basket_count, enum text_format format,
                                 struct error *err) WARN_UNUSED;
@@ -27,7 +23,8 @@ void setwriter_free(struct setwriter *w);
 struct itemset_visitor setwriter_visitor(struct setwriter *w);
 uint64_t setwriter_count(const struct setwriter *w); /* sets written by the lanes closed so far */
 
-/* Sets that were kept, in their order. ERR_IO and so on. */
-int setwriter_sets(struct setwriter *w, const struct itemsets *sets, struct error *err) WARN_UNUSED;
+/* Sets that were kept: those of `order` [sets->count], NULL: in their own order. ERR_IO … */
+int setwriter_sets(struct setwriter *w, const struct itemsets *sets, const uint32_t *order,
+                   struct error *err) WARN_UNUSED;
 
 #endif

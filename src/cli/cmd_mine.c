@@ -6,13 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ITEMS_MAX 64
+#define ITEMS_MAX          64
+#define DEFAULT_SUPPORT    "1%"
+#define DEFAULT_CONFIDENCE 0.1
+#define DEFAULT_MEASURES   "support,confidence,lift,leverage,conviction,fisher_p"
 
 struct flags {
-    const char *support, *target, *min_length, *max_length, *threads;
+    const char *support, *target, *min_length, *max_length, *threads, *top, *by;
     const char *max_itemsets, *memory_limit, *output, *output_format, *format;
+    const char *confidence, *lift, *max_p, *max_q, *antecedents, *consequents, *measures;
     const char *with[ITEMS_MAX + 1], *without[ITEMS_MAX + 1];
-    bool count, stats;
+    const char *antecedent_only[ITEMS_MAX + 1], *consequent_only[ITEMS_MAX + 1];
+    bool count, stats, productive;
 };
 
 /* "88" or "0.1%". */
@@ -44,14 +49,129 @@ static bool parse_target(const char *text, struct mining_request *q)
 {
     static const char *const names[] = {
         [TARGET_ALL] = "all", [TARGET_CLOSED] = "closed", [TARGET_MAXIMAL] = "maximal"};
+    q->rules = strcmp(text, "rules") == 0;
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
             q->target = (enum itemset_target)i;
             return true;
         }
     }
-    cli_usage("--target: expected all, closed or maximal, got '%s'", text);
+    if (!q->rules)
+        cli_usage("--target: expected all, closed, maximal or rules, got '%s'", text);
+    return q->rules;
+}
+
+/* "20%" or ".2", above 0 and at most 1. */
+static bool parse_share(const char *option, const char *text, double *out)
+{
+    struct str s = str_of(text);
+    bool percent = s.len && s.ptr[s.len - 1] == '%';
+    double value;
+    if (!text)
+        return true;
+    s.len -= percent;
+    if (str_to_f64(s, &value) && value > 0 && value <= (percent ? 100 : 1)) {
+        *out = percent ? value / 100 : value;
+        return true;
+    }
+    cli_usage("--%s: expected a share above 0 such as 20%% or .2, at most 100%%, got '%s'", option,
+              text);
     return false;
+}
+
+static bool parse_columns(const char *text, struct mining_request *q)
+{
+    struct str unknown;
+    struct buf names;
+    if (rule_columns_parse(str_of(text), &q->columns, &unknown))
+        return true;
+    buf_init(&names, 0);
+    rule_columns_names(&names);
+    cli_usage("--measures: no measure '%.*s'; all, or a list of:%.*s", STR_ARG(unknown),
+              (int)names.len, names.ptr ? names.ptr : "");
+    buf_deinit(&names);
+    return false;
+}
+
+static bool parse_by(const struct flags *f, struct mining_request *q)
+{
+    int measure = measure_parse(str_of(f->by ? f->by : q->rules ? "lift" : "support"));
+    if (f->by && !f->top) {
+        cli_usage("--by ranks the --top K; say how many");
+        return false;
+    }
+    if (measure < 0) {
+        cli_usage("--by: no measure '%s'; `basketd help mine` lists them", f->by);
+        return false;
+    }
+    if (!q->rules && measure != MEASURE_SUPPORT) {
+        cli_usage("--by %s ranks rules (--target rules); sets are ranked by support", f->by);
+        return false;
+    }
+    q->by = (enum measure)measure;
+    return true;
+}
+
+/* An option of rules where sets are asked for, or the other way round. */
+static bool fitting_options(const struct flags *f, const struct mining_request *q)
+{
+    const struct {
+        const char *name;
+        bool given, of_rules;
+    } options[] = {
+        {"confidence", f->confidence, true},
+        {"lift", f->lift, true},
+        {"max-p", f->max_p, true},
+        {"max-q", f->max_q, true},
+        {"productive", f->productive, true},
+        {"antecedents", f->antecedents, true},
+        {"consequents", f->consequents, true},
+        {"measures", f->measures, true},
+        {"antecedent-only", f->antecedent_only[0], true},
+        {"consequent-only", f->consequent_only[0], true},
+        {"min-length", f->min_length, false},
+    };
+    for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (options[i].given && options[i].of_rules != q->rules) {
+            cli_usage("--%s is for %s", options[i].name,
+                      options[i].of_rules ? "rules: add --target rules"
+                                          : "itemsets, not for rules");
+            return false;
+        }
+    }
+    if (f->count && (f->top || (!q->rules && (f->max_itemsets || f->memory_limit)))) {
+        cli_usage("--count counts all; leave out --%s", f->top            ? "top"
+                                                        : f->max_itemsets ? "max-itemsets"
+                                                                          : "memory-limit");
+        return false;
+    }
+    if (f->top && q->rules && f->with[0]) {
+        cli_usage("--top with --with would rank before it chooses; leave one out");
+        return false;
+    }
+    return true;
+}
+
+static bool parse_rules(const struct flags *f, struct mining_request *q)
+{
+    uint64_t antecedents = 0, consequents = 1;
+    q->min_confidence = DEFAULT_CONFIDENCE;
+    if (!parse_share("confidence", f->confidence, &q->min_confidence) ||
+        !parse_share("max-p", f->max_p, &q->max_p) || !parse_share("max-q", f->max_q, &q->max_q) ||
+        !cli_number("antecedents", f->antecedents, 1, RULE_ITEMS_MAX, &antecedents) ||
+        !cli_number("consequents", f->consequents, 1, RULE_ITEMS_MAX, &consequents) ||
+        !parse_columns(f->measures ? f->measures : DEFAULT_MEASURES, q))
+        return false;
+    q->antecedents = (uint32_t)antecedents;
+    q->consequents = (uint32_t)consequents;
+    q->productive = f->productive;
+    q->antecedent_only = f->antecedent_only;
+    q->consequent_only = f->consequent_only;
+    if (f->lift && !(str_to_f64(str_of(f->lift), &q->min_lift) && q->min_lift > 0)) {
+        cli_usage("--lift: expected a number above 0, got '%s'", f->lift);
+        return false;
+    }
+    return true;
 }
 
 static bool parse_formats(const struct flags *f, struct mining_request *q)
@@ -73,6 +193,7 @@ static bool parse_numbers(const struct flags *f, struct mining_request *q)
     if (!cli_number("min-length", f->min_length, 1, UINT32_MAX - 1, &min_length) ||
         !cli_number("max-length", f->max_length, 1, UINT32_MAX - 1, &max_length) ||
         !cli_number("threads", f->threads, 0, 1024, &threads) ||
+        !cli_number("top", f->top, 1, UINT32_MAX - 2, &q->top) ||
         !cli_number("max-itemsets", f->max_itemsets, 1, UINT32_MAX - 2, &q->max_itemsets))
         return false;
     q->min_length = (uint32_t)min_length;
@@ -97,24 +218,22 @@ static bool make_request(const struct flags *f, struct mining_request *q)
                                  .count_only = f->count,
                                  .with = f->with,
                                  .without = f->without};
-    if (!parse_support(f->support ? f->support : "1%", q) ||
-        !parse_target(f->target ? f->target : "all", q) || !parse_formats(f, q) ||
-        !parse_numbers(f, q))
-        return false;
-    if (f->count && (f->max_itemsets || f->memory_limit)) {
-        cli_usage("--count counts all sets; leave out --%s",
-                  f->max_itemsets ? "max-itemsets" : "memory-limit");
-        return false;
-    }
-    return true;
+    const char *support = f->support ? f->support : f->top ? NULL : DEFAULT_SUPPORT;
+    return (!support || parse_support(support, q)) &&
+           parse_target(f->target ? f->target : "all", q) && parse_formats(f, q) &&
+           parse_numbers(f, q) && parse_rules(f, q) && parse_by(f, q) && fitting_options(f, q);
 }
 
 static void print_notes(const struct flags *f, const struct mining_report *r)
 {
-    if (!f->support)
+    if (!f->support && !f->top)
         fprintf(stderr, "basketd: no --support given, took 1 %% = %u baskets\n", r->support);
-    if (r->raised)
+    if (r->raised && !f->top)
         fprintf(stderr, "basketd: the budget raised the support to %u baskets\n", r->support);
+    if (r->unproved)
+        fprintf(stderr,
+                "basketd: the budget ended the search at %u baskets; rarer rules may be better\n",
+                r->support);
     if (r->input.rejected)
         fprintf(stderr, "basketd: %llu bad lines left out, the first: %s\n",
                 (unsigned long long)r->input.rejected, r->input.first_problem);
@@ -124,11 +243,13 @@ static void print_stats(const struct mining_report *r)
 {
     fprintf(stderr,
             "baskets %u\nitems %u\nentries %llu\nrepeats %llu\nformat %s\nbytes %llu\nsupport %u\n"
-            "raised %s\nresults %llu\nwritten_bytes %llu\nread_s %.6f\nmine_write_s %.6f\n"
+            "raised %s\nitemsets %llu\ncandidates %llu\nresults %llu\nwritten_bytes %llu\nread_s "
+            "%.6f\nmine_write_s %.6f\n"
             "cpu_s %.6f\npeak_bytes %llu\n",
             r->baskets, r->items, (unsigned long long)r->entries, (unsigned long long)r->repeats,
             reader_format_name(r->input.format), (unsigned long long)r->input.bytes, r->support,
-            r->raised ? "yes" : "no", (unsigned long long)r->results,
+            r->raised ? "yes" : "no", (unsigned long long)r->itemsets,
+            (unsigned long long)r->candidates, (unsigned long long)r->results,
             (unsigned long long)r->bytes_written, r->read_s, r->mine_s, clock_cpu_s(),
             (unsigned long long)clock_peak_rss());
 }
@@ -164,6 +285,18 @@ int cmd_mine(struct settings *settings, int argc, char **argv)
         {.name = "max-length", .text = &f.max_length},
         {.name = "with", .list = f.with, .list_max = ITEMS_MAX},
         {.name = "without", .list = f.without, .list_max = ITEMS_MAX},
+        {.name = "top", .text = &f.top},
+        {.name = "by", .text = &f.by},
+        {.name = "confidence", .text = &f.confidence},
+        {.name = "lift", .text = &f.lift},
+        {.name = "max-p", .text = &f.max_p},
+        {.name = "max-q", .text = &f.max_q},
+        {.name = "productive", .given = &f.productive},
+        {.name = "antecedents", .text = &f.antecedents},
+        {.name = "consequents", .text = &f.consequents},
+        {.name = "antecedent-only", .list = f.antecedent_only, .list_max = ITEMS_MAX},
+        {.name = "consequent-only", .list = f.consequent_only, .list_max = ITEMS_MAX},
+        {.name = "measures", .text = &f.measures},
         {.name = "count", .given = &f.count},
         {.name = "max-itemsets", .text = &f.max_itemsets},
         {.name = "memory-limit", .text = &f.memory_limit},

@@ -1,6 +1,6 @@
 /* Read, choose how, mine. Sets are written as they are found unless a budget asks for the most
  * frequent ones, which are known only at the end. */
-#include "service/mining.h"
+#include "mining_internal.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,15 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct mining {
-    const struct mining_request *request;
-    struct mining_report *report;
-    struct baskets baskets;
-    struct itemset_params params;
-    uint32_t *with, *without;
-};
-
-static int bad_request(struct mining *m, struct error *err)
+int mining_bad_request(struct mining *m, struct error *err)
 {
     m->report->usage = true;
     return err ? err->code : (int)ERR_INVALID;
@@ -34,13 +26,13 @@ static int choose_support(struct mining *m, struct error *err)
         q->support_share > 0 ? itemsets_min_support(q->support_share, count) : q->support;
     if (support > count) {
         error_set(err, ERR_INVALID, "--support %u: there are only %u baskets", support, count);
-        return bad_request(m, err);
+        return mining_bad_request(m, err);
     }
-    m->params.min_support = m->report->support = support;
+    m->params.min_support = m->report->support = support ? support : 1;
     return 0;
 }
 
-static int find_items(struct mining *m, const char *option, const char *const *names,
+int mining_find_items(struct mining *m, const char *option, const char *const *names,
                       uint32_t **out, uint32_t *count, struct error *err)
 {
     for (*count = 0; names && names[*count];)
@@ -54,7 +46,7 @@ static int find_items(struct mining *m, const char *option, const char *const *n
         if ((*out)[i] != DICT_NONE)
             continue;
         error_set(err, ERR_INVALID, "--%s: no basket has an item '%s'", option, names[i]);
-        return bad_request(m, err);
+        return mining_bad_request(m, err);
     }
     return 0;
 }
@@ -71,9 +63,10 @@ static int choose_params(struct mining *m, struct error *err)
                                         .progress = q->progress};
     int rc = choose_support(m, err);
     if (rc == 0)
-        rc = find_items(m, "with", q->with, &m->with, &m->params.with_count, err);
+        rc = mining_find_items(m, "with", q->with, &m->with, &m->params.with_count, err);
     if (rc == 0)
-        rc = find_items(m, "without", q->without, &m->without, &m->params.without_count, err);
+        rc =
+            mining_find_items(m, "without", q->without, &m->without, &m->params.without_count, err);
     m->params.with = m->with;
     m->params.without = m->without;
     return rc;
@@ -123,15 +116,45 @@ static int close_output(const char *path, int fd, int rc, struct error *err)
     return error_set_errno(err, ERR_IO, errno, "writing %s", path);
 }
 
+/* Set numbers by descending support: counted, as supports are small numbers. */
+static int order_by_support(const struct itemsets *sets, uint32_t **order, struct error *err)
+{
+    uint32_t *begin;
+    MEM_ZNEW(begin, (size_t)sets->basket_count + 2);
+    MEM_NEW(*order, sets->count);
+    if (!begin || !*order) {
+        free(begin);
+        return error_set(err, ERR_NOMEM, "out of memory");
+    }
+    for (uint64_t s = 0; s < sets->count; s++)
+        begin[sets->basket_count - sets->support[s] + 1]++;
+    for (uint32_t b = 0; b < sets->basket_count; b++)
+        begin[b + 1] += begin[b];
+    for (uint64_t s = 0; s < sets->count; s++)
+        (*order)[begin[sets->basket_count - sets->support[s]]++] = (uint32_t)s;
+    free(begin);
+    return 0;
+}
+
 static int write_kept(struct mining *m, struct setwriter *writer, struct error *err)
 {
+    struct itemset_params params = m->params;
     struct itemsets sets;
-    int rc = itemsets_mine(&m->baskets.rows, &m->params, &sets, err);
+    uint32_t *order = NULL;
+    if (m->request->top && (!params.max_itemsets || params.max_itemsets > m->request->top))
+        params.max_itemsets = m->request->top;
+    else if (!params.max_itemsets)
+        params.max_itemsets = UINT32_MAX - 1;
+    int rc = itemsets_mine(&m->baskets.rows, &params, &sets, err);
     if (rc)
         return rc;
     m->report->support = sets.min_support;
     m->report->raised = sets.raised;
-    rc = setwriter_sets(writer, &sets, err);
+    if (m->request->top)
+        rc = order_by_support(&sets, &order, err);
+    if (rc == 0)
+        rc = setwriter_sets(writer, &sets, order, err);
+    free(order);
     itemsets_deinit(&sets);
     return rc;
 }
@@ -142,44 +165,53 @@ static int write_found(struct mining *m, struct setwriter *writer, struct error 
     return itemsets_visit(&m->baskets.rows, &m->params, &visitor, err);
 }
 
-/* What the output says of a failure is what caused it. */
-static int write_sets(struct mining *m, int fd, struct error *err)
+static int write_sets(struct mining *m, struct laneout *out, struct error *err)
 {
     const struct mining_request *q = m->request;
-    struct error local = ERROR_INIT, failure = ERROR_INIT;
-    struct laneout *out = laneout_new(fd);
     struct setwriter *writer =
-        out ? setwriter_new(out, &m->baskets, m->report->baskets, q->output_format, &local) : NULL;
-    int rc = writer ? 0 : local.code ? (int)local.code : (int)ERR_NOMEM;
-    if (writer) {
-        rc = q->max_itemsets || q->memory_bytes ? write_kept(m, writer, &local)
-                                                : write_found(m, writer, &local);
-        m->report->results = setwriter_count(writer);
-        int written = laneout_finish(out, &failure);
-        m->report->bytes_written = laneout_bytes(out);
-        if (written) {
-            rc = written;
-            local = failure;
-        }
-    }
+        setwriter_new(out, &m->baskets, m->report->baskets, q->output_format, err);
+    if (!writer)
+        return ERR_NOMEM;
+    bool kept = q->max_itemsets || q->memory_bytes || q->top;
+    int rc = kept ? write_kept(m, writer, err) : write_found(m, writer, err);
+    m->report->results = setwriter_count(writer);
     setwriter_free(writer);
-    laneout_free(out);
-    return rc ? error_set(err, rc, "%s", local.code ? local.text : err_meaning(rc)) : 0;
+    return rc;
 }
 
-static int count_sets(struct mining *m, int fd, struct error *err)
+/* What the output says of a failure is what caused it. */
+static int write_results(struct mining *m, int fd, struct error *err)
 {
+    struct error local = ERROR_INIT, failure = ERROR_INIT;
+    struct laneout *out = laneout_new(fd);
+    if (!out)
+        return error_set(err, ERR_NOMEM, "output: out of memory");
+    int rc = m->request->rules ? mining_rules(m, out, &local) : write_sets(m, out, &local);
+    int written = laneout_finish(out, &failure);
+    m->report->bytes_written = laneout_bytes(out);
+    laneout_free(out);
+    if (written)
+        return error_set(err, written, "%s", failure.text);
+    if (rc == 0)
+        return 0;
+    return error_set(err, local.code ? local.code : (enum err)rc, "%s",
+                     local.code ? local.text : err_meaning(rc));
+}
+
+static int write_count(struct mining *m, int fd, struct error *err)
+{
+    struct mining_report *report = m->report;
     char text[32];
-    uint64_t count;
-    int rc = itemsets_count(&m->baskets.rows, &m->params, &count, err);
+    int rc = m->request->rules
+                 ? mining_rules(m, NULL, err)
+                 : itemsets_count(&m->baskets.rows, &m->params, &report->results, err);
     if (rc)
         return rc;
-    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)count);
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)report->results);
     ssize_t done = write(fd, text, (size_t)length);
     if (done != length)
         return error_set_errno(err, ERR_IO, done < 0 ? errno : ENOSPC, "writing");
-    m->report->results = count;
-    m->report->bytes_written = (uint64_t)done;
+    report->bytes_written = (uint64_t)done;
     return 0;
 }
 
@@ -189,7 +221,7 @@ static int mine(struct mining *m, struct error *err)
     int fd, rc = open_output(path, &fd, err);
     if (rc)
         return rc;
-    rc = m->request->count_only ? count_sets(m, fd, err) : write_sets(m, fd, err);
+    rc = m->request->count_only ? write_count(m, fd, err) : write_results(m, fd, err);
     return close_output(path, fd, rc, err);
 }
 

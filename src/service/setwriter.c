@@ -15,31 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK      16 /* copied at once; texts and lines have as much room behind them */
 #define TAIL_BYTES 64
 #define TAILS      64
 
 struct form {
-    const char *name, *header, *begin;
+    const char *header, *begin;
     const char *end_of_items, *share, *end; /* the tail: …count share? end */
-    char separator;
-    bool replaced; /* the tail stands on the last separator */
+    bool replaced;                          /* the tail stands on the last separator */
 };
 
 static const struct form forms[] = {
-    [TEXT_FIMI] = {"fimi", "", "", "(", NULL, ")\n", ' ', false},
-    [TEXT_TSV] = {"tsv", "items\tcount\tsupport\n", "", "\t", "\t", "\n", ',', true},
-    [TEXT_NDJSON] = {"ndjson", "", "{\"items\":[", "],\"count\":", ",\"support\":", "}\n", ',',
-                     true},
+    [TEXT_FIMI] = {"", "", "(", NULL, ")\n", false},
+    [TEXT_TSV] = {"items\tcount\tsupport\n", "", "\t", "\t", "\n", true},
+    [TEXT_NDJSON] = {"", "{\"items\":[", "],\"count\":", ",\"support\":", "}\n", true},
 };
 
 struct setwriter {
     struct laneout *out;
     const struct form *form;
-    enum text_format format;
     uint32_t basket_count;
-    char *text;      /* all items, one behind the other, and CHUNK bytes more */
-    uint32_t *start; /* [cols + 1] */
+    struct itemtext text;
     atomic_uint_fast64_t count;
 };
 
@@ -60,55 +55,6 @@ struct lane {
     uint64_t count;
     struct tail tails[TAILS];
 };
-
-bool text_format_parse(struct str name, enum text_format *out)
-{
-    for (unsigned i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (str_eq(name, str_of(forms[i].name))) {
-            *out = (enum text_format)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static int add_item(const struct setwriter *w, struct buf *text, struct str name, struct error *err)
-{
-    if (w->format == TEXT_NDJSON)
-        buf_json_str(text, name);
-    else
-        buf_str(text, name);
-    buf_char(text, w->form->separator);
-    if (w->format == TEXT_NDJSON || !memchr(name.ptr, w->form->separator, name.len))
-        return 0;
-    return error_set(err, ERR_INVALID,
-                     "item '%.*s' has a '%c' in it, which parts the items in %s; choose another "
-                     "output format, ndjson shows every name",
-                     STR_ARG(name), w->form->separator, w->form->name);
-}
-
-static int make_texts(struct setwriter *w, const struct baskets *baskets, struct error *err)
-{
-    char room[BASKETS_NUMBER_BYTES];
-    struct buf text;
-    size_t length;
-    int rc = 0;
-    buf_init(&text, UINT32_MAX);
-    if (!MEM_NEW(w->start, (size_t)baskets->rows.cols + 1))
-        return error_set(err, ERR_NOMEM, "output: out of memory");
-    w->start[0] = 0;
-    for (uint32_t c = 0; rc == 0 && c < baskets->rows.cols; c++) {
-        rc = add_item(w, &text, baskets_name(baskets, c, room), err);
-        w->start[c + 1] = (uint32_t)text.len;
-    }
-    buf_reserve(&text, CHUNK);
-    text.len += rc == 0 && !text.failed ? CHUNK : 0;
-    if (rc == 0 && text.failed)
-        rc = error_set(err, ERR_NOMEM, "output: out of memory for the items' names");
-    w->text = buf_detach(&text, &length);
-    buf_deinit(&text);
-    return rc;
-}
 
 static int put_header(struct setwriter *w, struct error *err)
 {
@@ -136,9 +82,8 @@ struct setwriter *setwriter_new(struct laneout *out, const struct baskets *baske
     }
     w->out = out;
     w->form = &forms[format];
-    w->format = format;
     w->basket_count = basket_count;
-    if (make_texts(w, baskets, err) == 0 && put_header(w, err) == 0)
+    if (itemtext_init(&w->text, baskets, format, err) == 0 && put_header(w, err) == 0)
         return w;
     setwriter_free(w);
     return NULL;
@@ -148,8 +93,7 @@ void setwriter_free(struct setwriter *w)
 {
     if (!w)
         return;
-    free(w->text);
-    free(w->start);
+    itemtext_deinit(&w->text);
     free(w);
 }
 
@@ -206,24 +150,15 @@ static bool grow_line(struct lane *lane, size_t need)
     return true;
 }
 
-/* Copies at least `count` bytes; there is room for a CHUNK more on both sides. */
-static inline void copy_chunks(char *to, const char *from, size_t count)
-{
-    memcpy(to, from, CHUNK);
-    for (size_t at = CHUNK; at < count; at += CHUNK)
-        memcpy(to + at, from + at, CHUNK);
-}
-
 /* The item becomes the `at`-th of the line. Room in `end` is there. */
 static inline bool put_item(struct lane *lane, uint32_t at, uint32_t item)
 {
-    const struct setwriter *w = lane->writer;
-    uint32_t begin = w->start[item];
-    size_t length = w->start[item + 1] - begin, from = lane->end.at[at];
-    if (from + length + CHUNK > lane->line_cap && !grow_line(lane, from + length + CHUNK))
+    struct str text = itemtext_of(&lane->writer->text, item);
+    size_t from = lane->end.at[at], need = from + text.len + ITEMTEXT_CHUNK;
+    if (need > lane->line_cap && !grow_line(lane, need))
         return false;
-    copy_chunks(lane->line + from, w->text + begin, length);
-    lane->end.at[at + 1] = from + length;
+    itemtext_copy(lane->line + from, text.ptr, text.len);
+    lane->end.at[at + 1] = from + text.len;
     return true;
 }
 
@@ -255,7 +190,7 @@ static inline bool put_set(struct lane *lane, uint32_t count, const struct tail 
     if (!laneout_reserve(lane->out, whole + TAIL_BYTES))
         return false;
     char *to = lane->out->at;
-    copy_chunks(to, lane->line, length);
+    itemtext_copy(to, lane->line, length);
     to += length - lane->writer->form->replaced;
     memcpy(to, tail->text, TAIL_BYTES);
     lane->out->at = to + tail->length;
@@ -315,13 +250,15 @@ static uint32_t shared(const uint32_t *a, uint64_t a_length, const uint32_t *b, 
     return same;
 }
 
-int setwriter_sets(struct setwriter *w, const struct itemsets *sets, struct error *err)
+int setwriter_sets(struct setwriter *w, const struct itemsets *sets, const uint32_t *order,
+                   struct error *err)
 {
     struct lane *lane = open_lane(w, NULL);
     const uint32_t *before = NULL;
     uint64_t before_length = 0;
     int rc = lane ? 0 : ERR_NOMEM;
-    for (uint64_t s = 0; rc == 0 && s < sets->count; s++) {
+    for (uint64_t i = 0; rc == 0 && i < sets->count; i++) {
+        uint64_t s = order ? order[i] : i;
         const uint32_t *items = sets->item + sets->start[s];
         uint64_t length = sets->start[s + 1] - sets->start[s];
         struct itemset_group g = {.items = items,

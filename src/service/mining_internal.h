@@ -1,0 +1,24 @@
+/* What the parts of mining share. */
+#ifndef SERVICE_MINING_INTERNAL_H
+#define SERVICE_MINING_INTERNAL_H
+
+#include "service/mining.h"
+
+struct mining {
+    const struct mining_request *request;
+    struct mining_report *report;
+    struct baskets baskets;
+    struct itemset_params params;
+    uint32_t *with, *without; /* columns */
+};
+
+/* Marks the failure as one of the request; its code. */
+int mining_bad_request(struct mining *m, struct error *err);
+/* The columns of the named items, allocated. */
+int mining_find_items(struct mining *m, const char *option, const char *const *names,
+                      uint32_t **out, uint32_t *count, struct error *err) WARN_UNUSED;
+
+/* Rules to `out`; NULL: only counts them into the report. */
+int mining_rules(struct mining *m, struct laneout *out, struct error *err) WARN_UNUSED;
+
+#endif
