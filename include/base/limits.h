@@ -42,6 +42,8 @@
 /* Items in one question (basket, exclude list, session), and suggestions in one answer. */
 #define LIMIT_QUERY_ITEMS  1000
 #define LIMIT_ANSWER_ITEMS 500
+/* Groups of a sharded mining; more than there are tasks for is only more to read. */
+#define LIMIT_SHARDS 1000000u
 /* One chunk of a model part in models.db. */
 #define LIMIT_CHUNK_BYTES (8u << 20)
 

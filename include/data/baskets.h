@@ -33,6 +33,9 @@ struct str baskets_name(const struct baskets *b, uint32_t column, char room[BASK
 /* DICT_NONE: in no basket. */
 uint32_t baskets_find(const struct baskets *b, struct str item);
 
+/* Sorts a row in place and drops repetitions; the number of items left. O(n log n), no memory. */
+uint64_t basket_row_sort(uint32_t *items, uint64_t count);
+
 /* The same from items that come one by one, from whatever format. */
 struct baskets_builder {
     struct dict names; /* in order of appearance */

@@ -16,12 +16,20 @@ struct mining_request {
     double support_share; /* > 0: of the baskets, at most 1; else */
     uint32_t support; /* baskets; 0: one, and for the best rules as many as proves to be enough */
     bool stats;       /* fill the report's `items`, which takes a pass over the entries */
+    bool sorted;      /* items of a set in their order; so is one part of many, see below */
     bool count_only;  /* prints the number of results, nothing else */
     enum itemset_target target;
     uint32_t min_length, max_length; /* 0: no limit */
     uint64_t max_itemsets;           /* 0: no budget */
     uint64_t memory_bytes;           /* 0: no budget */
-    const char *const *with;         /* NULL-terminated lists of items; or NULL */
+    /* One part of the result (sharding.h): of a whole file the sets whose largest rank is `group`
+     * modulo `groups` (0: all); or `path` has the lines that `basketd shard` wrote, sorted so that
+     * those of a group stand together, and `flist` is the file it wrote with them (NULL: whole
+     * file). The F-list then gives support and groups; all sets only. */
+    uint32_t groups, group;
+    bool one_group; /* `group` is given; else, of shards, all groups of the file */
+    const char *flist;
+    const char *const *with; /* NULL-terminated lists of items; or NULL */
     const char *const *without;
     /* The most frequent sets, or the best rules, best first; 0: all. Sets of one support are in or
      * out together. */

@@ -48,6 +48,33 @@ bool cli_number(const char *option, const char *text, uint64_t min, uint64_t max
     return true;
 }
 
+bool cli_support(const char *text, double *share, uint32_t *baskets)
+{
+    struct str s = str_of(text);
+    uint64_t count;
+    double number;
+    bool percent = s.len && s.ptr[s.len - 1] == '%';
+    *share = 0;
+    *baskets = 0;
+    if (percent && str_to_f64((struct str){s.ptr, s.len - 1}, &number) && number > 0 &&
+        number <= 100) {
+        *share = number / 100;
+        return true;
+    }
+    if (str_to_u64(s, &count) && count >= 1 && count <= UINT32_MAX) {
+        *baskets = (uint32_t)count;
+        return true;
+    }
+    if (str_to_f64(s, &number) && number > 0 && number < 1)
+        cli_usage("--support: is '%s' a share? then say %g%%; a whole number counts baskets", text,
+                  number * 100);
+    else
+        cli_usage("--support: expected a number of baskets from 1 (88) or a share up to 100%% "
+                  "(0.1%%), got '%s'",
+                  text);
+    return false;
+}
+
 static const struct cli_option *find_option(const struct cli_option *options, size_t count,
                                             struct str name)
 {

@@ -41,6 +41,9 @@ int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /*
 /* A whole number in [min, max] from an option's text, NULL: leave *out. Prints and returns false.
  */
 bool cli_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out);
+/* --support: "0.1%" as a share in (0,1], "88" as baskets; the other one is 0. Prints and returns
+ * false. */
+bool cli_support(const char *text, double *share, uint32_t *baskets);
 int cli_print(struct buf *out); /* to stdout, then released; EXIT_FAILED when that fails */
 
 /* Draws "reading 45 % · 1,234,567 rows · 310,000 rows/s · 12 s left" on a terminal's stderr until
@@ -57,6 +60,7 @@ int cmd_train(struct settings *settings, int argc, char **argv);
 int cmd_recommend(struct settings *settings, int argc, char **argv);
 int cmd_rules(struct settings *settings, int argc, char **argv);
 int cmd_mine(struct settings *settings, int argc, char **argv);
+int cmd_shard(struct settings *settings, int argc, char **argv);
 int cmd_models(struct settings *settings, int argc, char **argv);
 int cmd_key(struct settings *settings, int argc, char **argv);
 int cmd_backup(struct settings *settings, int argc, char **argv);

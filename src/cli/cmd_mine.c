@@ -15,35 +15,11 @@ struct flags {
     const char *support, *target, *min_length, *max_length, *threads, *top, *by;
     const char *max_itemsets, *memory_limit, *output, *output_format, *format;
     const char *confidence, *lift, *max_p, *max_q, *antecedents, *consequents, *measures;
+    const char *groups, *group, *flist;
     const char *with[ITEMS_MAX + 1], *without[ITEMS_MAX + 1];
     const char *antecedent_only[ITEMS_MAX + 1], *consequent_only[ITEMS_MAX + 1];
-    bool count, stats, productive;
+    bool count, stats, productive, sorted;
 };
-
-/* "88" or "0.1%". */
-static bool parse_support(const char *text, struct mining_request *q)
-{
-    struct str s = str_of(text);
-    uint64_t count;
-    double share;
-    if (s.len && s.ptr[s.len - 1] == '%' && str_to_f64((struct str){s.ptr, s.len - 1}, &share) &&
-        share > 0 && share <= 100) {
-        q->support_share = share / 100;
-        return true;
-    }
-    if (str_to_u64(s, &count) && count >= 1 && count <= UINT32_MAX) {
-        q->support = (uint32_t)count;
-        return true;
-    }
-    if (str_to_f64(s, &share) && share > 0 && share < 1)
-        cli_usage("--support: is '%s' a share? then say %g%%; a whole number counts baskets", text,
-                  share * 100);
-    else
-        cli_usage("--support: expected a number of baskets from 1 (88) or a share up to 100%% "
-                  "(0.1%%), got '%s'",
-                  text);
-    return false;
-}
 
 static bool parse_target(const char *text, struct mining_request *q)
 {
@@ -130,6 +106,7 @@ static bool fitting_options(const struct flags *f, const struct mining_request *
         {"antecedent-only", f->antecedent_only[0], true},
         {"consequent-only", f->consequent_only[0], true},
         {"min-length", f->min_length, false},
+        {"sorted", f->sorted, false},
     };
     for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (options[i].given && options[i].of_rules != q->rules) {
@@ -211,22 +188,53 @@ static bool parse_numbers(const struct flags *f, struct mining_request *q)
     return true;
 }
 
+static bool parse_groups(const struct flags *f, struct mining_request *q)
+{
+    uint64_t groups = 0, group = 0;
+    bool parts = f->groups || f->group || f->flist;
+    if (!cli_number("groups", f->groups, 1, LIMIT_SHARDS, &groups) ||
+        !cli_number("group", f->group, 0, LIMIT_SHARDS - 1, &group))
+        return false;
+    q->groups = (uint32_t)groups;
+    q->group = (uint32_t)group;
+    q->one_group = f->group;
+    q->flist = f->flist;
+    if (!parts)
+        return true;
+    if (q->rules)
+        cli_usage("rules need the sets of all groups; mine the sets in parts and join them");
+    else if (f->flist && (f->groups || f->support))
+        cli_usage("--flist has the %s already; leave out --%s", f->groups ? "groups" : "support",
+                  f->groups ? "groups" : "support");
+    else if (!f->flist && !(f->groups && f->group))
+        cli_usage("one part of a whole file takes both --groups Q and --group g");
+    else if (f->flist && q->target != TARGET_ALL)
+        cli_usage("shards do not hold what closed and maximal sets need; use --groups on the file");
+    else if (f->flist && (f->max_itemsets || f->memory_limit || f->top))
+        cli_usage("a budget is for the whole result, not for its shards");
+    else
+        return true;
+    return false;
+}
+
 static bool make_request(const struct flags *f, struct mining_request *q)
 {
     *q = (struct mining_request){.output = f->output,
                                  .stats = f->stats,
                                  .count_only = f->count,
+                                 .sorted = f->sorted,
                                  .with = f->with,
                                  .without = f->without};
-    const char *support = f->support ? f->support : f->top ? NULL : DEFAULT_SUPPORT;
-    return (!support || parse_support(support, q)) &&
+    const char *support = f->support ? f->support : f->top || f->flist ? NULL : DEFAULT_SUPPORT;
+    return (!support || cli_support(support, &q->support_share, &q->support)) &&
            parse_target(f->target ? f->target : "all", q) && parse_formats(f, q) &&
-           parse_numbers(f, q) && parse_rules(f, q) && parse_by(f, q) && fitting_options(f, q);
+           parse_numbers(f, q) && parse_rules(f, q) && parse_by(f, q) && fitting_options(f, q) &&
+           parse_groups(f, q);
 }
 
 static void print_notes(const struct flags *f, const struct mining_report *r)
 {
-    if (!f->support && !f->top)
+    if (!f->support && !f->top && !f->flist)
         fprintf(stderr, "basketd: no --support given, took 1 %% = %u baskets\n", r->support);
     if (r->raised && !f->top)
         fprintf(stderr, "basketd: the budget raised the support to %u baskets\n", r->support);
@@ -285,6 +293,9 @@ int cmd_mine(struct settings *settings, int argc, char **argv)
         {.name = "max-length", .text = &f.max_length},
         {.name = "with", .list = f.with, .list_max = ITEMS_MAX},
         {.name = "without", .list = f.without, .list_max = ITEMS_MAX},
+        {.name = "groups", .text = &f.groups},
+        {.name = "group", .text = &f.group},
+        {.name = "flist", .text = &f.flist},
         {.name = "top", .text = &f.top},
         {.name = "by", .text = &f.by},
         {.name = "confidence", .text = &f.confidence},
@@ -297,6 +308,7 @@ int cmd_mine(struct settings *settings, int argc, char **argv)
         {.name = "antecedent-only", .list = f.antecedent_only, .list_max = ITEMS_MAX},
         {.name = "consequent-only", .list = f.consequent_only, .list_max = ITEMS_MAX},
         {.name = "measures", .text = &f.measures},
+        {.name = "sorted", .given = &f.sorted},
         {.name = "count", .given = &f.count},
         {.name = "max-itemsets", .text = &f.max_itemsets},
         {.name = "memory-limit", .text = &f.memory_limit},

@@ -67,6 +67,7 @@ static const struct command commands[] = {
      "  --target NAME                    all (default), closed, maximal or rules\n"
      "  --min-length N, --max-length N   items in a set (default 1, no limit)\n"
      "  --with ITEM, --without ITEM      only what holds it; leave it out; may repeat\n"
+     "  --sorted                         items of a set ascending, not as they were found; slower\n"
      "  --count                          print only how many there are\n"
      "  --top K                          the K most frequent sets (equal ones are in or out\n"
      "                                   together), or the K best rules; needs no --support\n"
@@ -86,6 +87,10 @@ static const struct command commands[] = {
      "                                   added_value, hyper_lift, hyper_confidence, fisher_p,\n"
      "                                   confidence_low, q, improvement, improvement_p,\n"
      "                                   productive\n\n"
+     "One part of many (see `basketd help shard`):\n"
+     "  --groups Q --group g             of a whole file only sets whose largest rank is in group\n"
+     "                                   g = rank modulo Q\n"
+     "  --flist FILE [--group g]         the input is shards, sorted; only group g\n\n"
      "Files:\n"
      "  --output FILE                    instead of standard output\n"
      "  --output-format NAME             fimi (default), tsv or ndjson\n"
@@ -94,6 +99,21 @@ static const struct command commands[] = {
      "  --stats                          what was read and found, how fast, to standard error\n",
      {NULL},
      cmd_mine,
+     true},
+    {"shard",
+     "basketd shard --support N|P% --shards Q --flist FILE [OPTIONS] FILE | -",
+     "cut baskets into shards that mine one by one, on many machines",
+     "Writes the frequent items by rank to --flist, and lines `group TAB ranks` to standard\n"
+     "output. Sorted, each group's lines mine by themselves; the results together are exactly\n"
+     "those of the whole:\n\n"
+     "  basketd shard --support 0.1% --shards 8 --flist f retail.dat | LC_ALL=C sort |\n"
+     "    basketd mine --flist f -\n\n"
+     "  --support N | P%                 as of basketd mine\n"
+     "  --shards Q                       groups: rank modulo Q; 4 to 8 for each task at a time\n"
+     "  --flist FILE                     the F-list to write\n"
+     "  --output FILE, --format NAME, --threads N, --stats   as of basketd mine\n",
+     {NULL},
+     cmd_shard,
      true},
     {"models",
      "basketd models [ID]",

@@ -1,16 +1,13 @@
-/* Read, choose how, mine. Sets are written as they are found unless a budget asks for the most
- * frequent ones, which are known only at the end. */
+/* Read, find out what the request means for these baskets, mine and write. */
 #include "mining_internal.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "service/outfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int mining_bad_request(struct mining *m, struct error *err)
 {
@@ -21,15 +18,44 @@ int mining_bad_request(struct mining *m, struct error *err)
 static int choose_support(struct mining *m, struct error *err)
 {
     const struct mining_request *q = m->request;
-    uint32_t count = m->report->baskets;
-    uint32_t support =
-        q->support_share > 0 ? itemsets_min_support(q->support_share, count) : q->support;
-    if (support > count) {
-        error_set(err, ERR_INVALID, "--support %u: there are only %u baskets", support, count);
-        return mining_bad_request(m, err);
-    }
-    m->params.min_support = m->report->support = support ? support : 1;
-    return 0;
+    int rc = 0;
+    if (q->flist)
+        m->params.min_support = m->flist.support;
+    else
+        rc = support_in_baskets(q->support_share, q->support, m->report->baskets,
+                                &m->params.min_support, err);
+    m->report->usage = rc != 0;
+    m->report->support = m->params.min_support;
+    return rc;
+}
+
+static int choose_shard(struct mining *m, struct error *err)
+{
+    const struct mining_request *q = m->request;
+    m->params.ranked = q->flist != NULL;
+    if (!q->flist)
+        m->params.shards = q->groups;
+    m->params.shard = q->group;
+    if (!q->one_group || q->group < m->params.shards)
+        return 0;
+    error_set(err, ERR_INVALID, "--group %u: the groups are 0 to %u", q->group,
+              m->params.shards - 1);
+    return mining_bad_request(m, err);
+}
+
+const struct baskets *mining_items(const struct mining *m)
+{
+    return m->request->flist ? &m->flist.items : &m->baskets;
+}
+
+static uint32_t find_item(const struct mining *m, struct str name)
+{
+    uint32_t column = baskets_find(mining_items(m), name);
+    if (!m->request->flist || column == DICT_NONE)
+        return column;
+    for (uint32_t rank = 0;; rank++)
+        if (m->flist.column[rank] == column)
+            return rank;
 }
 
 int mining_find_items(struct mining *m, const char *option, const char *const *names,
@@ -42,7 +68,7 @@ int mining_find_items(struct mining *m, const char *option, const char *const *n
     if (!MEM_NEW(*out, *count))
         return error_set(err, ERR_NOMEM, "out of memory");
     for (uint32_t i = 0; i < *count; i++) {
-        (*out)[i] = baskets_find(&m->baskets, str_of(names[i]));
+        (*out)[i] = find_item(m, str_of(names[i]));
         if ((*out)[i] != DICT_NONE)
             continue;
         error_set(err, ERR_INVALID, "--%s: no basket has an item '%s'", option, names[i]);
@@ -61,7 +87,11 @@ static int choose_params(struct mining *m, struct error *err)
                                         .max_bytes = q->memory_bytes,
                                         .threads = q->threads,
                                         .progress = q->progress};
+    if (q->flist)
+        m->params.shards = m->flist.shards;
     int rc = choose_support(m, err);
+    if (rc == 0)
+        rc = choose_shard(m, err);
     if (rc == 0)
         rc = mining_find_items(m, "with", q->with, &m->with, &m->params.with_count, err);
     if (rc == 0)
@@ -86,10 +116,29 @@ static int count_items(struct mining *m, struct error *err)
     return 0;
 }
 
+/* The items are those of the F-list; the lines are taken group by group while mining. In a pipe
+ * `basketd shard` is writing the F-list when this begins; it is there when the lines have ended. */
+static int read_shards(struct mining *m, struct error *err)
+{
+    const struct mining_request *q = m->request;
+    int rc = textfile_open(q->path, q->progress, &m->lines, err);
+    if (rc == 0)
+        rc = flist_read(q->flist, q->progress, &m->flist, err);
+    if (rc)
+        return rc;
+    m->report->baskets = m->flist.baskets;
+    m->report->items = m->flist.items.rows.cols;
+    m->report->input.format = FORMAT_FIMI;
+    m->report->input.bytes = m->lines.text.len;
+    return 0;
+}
+
 static int read_input(struct mining *m, struct error *err)
 {
     const struct mining_request *q = m->request;
     struct mining_report *report = m->report;
+    if (q->flist)
+        return read_shards(m, err);
     int rc = basketfile_read(q->path, q->format, q->threads, q->progress, &m->baskets,
                              &report->input, err);
     if (rc)
@@ -102,127 +151,30 @@ static int read_input(struct mining *m, struct error *err)
     return q->stats ? count_items(m, err) : 0;
 }
 
-static int open_output(const char *path, int *fd, struct error *err)
+static int write_count(struct mining *m, struct laneout *out, struct error *err)
 {
-    *fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : STDOUT_FILENO;
-    return *fd >= 0 ? 0 : error_set_errno(err, ERR_IO, errno, "opening %s", path);
-}
-
-/* Closing is where some file systems say that writing has failed. */
-static int close_output(const char *path, int fd, int rc, struct error *err)
-{
-    if (!path || close(fd) == 0 || rc)
-        return rc;
-    return error_set_errno(err, ERR_IO, errno, "writing %s", path);
-}
-
-/* Set numbers by descending support: counted, as supports are small numbers. */
-static int order_by_support(const struct itemsets *sets, uint32_t **order, struct error *err)
-{
-    uint32_t *begin;
-    MEM_ZNEW(begin, (size_t)sets->basket_count + 2);
-    MEM_NEW(*order, sets->count);
-    if (!begin || !*order) {
-        free(begin);
-        return error_set(err, ERR_NOMEM, "out of memory");
-    }
-    for (uint64_t s = 0; s < sets->count; s++)
-        begin[sets->basket_count - sets->support[s] + 1]++;
-    for (uint32_t b = 0; b < sets->basket_count; b++)
-        begin[b + 1] += begin[b];
-    for (uint64_t s = 0; s < sets->count; s++)
-        (*order)[begin[sets->basket_count - sets->support[s]]++] = (uint32_t)s;
-    free(begin);
-    return 0;
-}
-
-static int write_kept(struct mining *m, struct setwriter *writer, struct error *err)
-{
-    struct itemset_params params = m->params;
-    struct itemsets sets;
-    uint32_t *order = NULL;
-    if (m->request->top && (!params.max_itemsets || params.max_itemsets > m->request->top))
-        params.max_itemsets = m->request->top;
-    else if (!params.max_itemsets)
-        params.max_itemsets = UINT32_MAX - 1;
-    int rc = itemsets_mine(&m->baskets.rows, &params, &sets, err);
-    if (rc)
-        return rc;
-    m->report->support = sets.min_support;
-    m->report->raised = sets.raised;
-    if (m->request->top)
-        rc = order_by_support(&sets, &order, err);
-    if (rc == 0)
-        rc = setwriter_sets(writer, &sets, order, err);
-    free(order);
-    itemsets_deinit(&sets);
-    return rc;
-}
-
-static int write_found(struct mining *m, struct setwriter *writer, struct error *err)
-{
-    struct itemset_visitor visitor = setwriter_visitor(writer);
-    return itemsets_visit(&m->baskets.rows, &m->params, &visitor, err);
-}
-
-static int write_sets(struct mining *m, struct laneout *out, struct error *err)
-{
-    const struct mining_request *q = m->request;
-    struct setwriter *writer =
-        setwriter_new(out, &m->baskets, m->report->baskets, q->output_format, err);
-    if (!writer)
-        return ERR_NOMEM;
-    bool kept = q->max_itemsets || q->memory_bytes || q->top;
-    int rc = kept ? write_kept(m, writer, err) : write_found(m, writer, err);
-    m->report->results = setwriter_count(writer);
-    setwriter_free(writer);
-    return rc;
-}
-
-/* What the output says of a failure is what caused it. */
-static int write_results(struct mining *m, int fd, struct error *err)
-{
-    struct error local = ERROR_INIT, failure = ERROR_INIT;
-    struct laneout *out = laneout_new(fd);
-    if (!out)
-        return error_set(err, ERR_NOMEM, "output: out of memory");
-    int rc = m->request->rules ? mining_rules(m, out, &local) : write_sets(m, out, &local);
-    int written = laneout_finish(out, &failure);
-    m->report->bytes_written = laneout_bytes(out);
-    laneout_free(out);
-    if (written)
-        return error_set(err, written, "%s", failure.text);
-    if (rc == 0)
-        return 0;
-    return error_set(err, local.code ? local.code : (enum err)rc, "%s",
-                     local.code ? local.text : err_meaning(rc));
-}
-
-static int write_count(struct mining *m, int fd, struct error *err)
-{
-    struct mining_report *report = m->report;
     char text[32];
-    int rc = m->request->rules
-                 ? mining_rules(m, NULL, err)
-                 : itemsets_count(&m->baskets.rows, &m->params, &report->results, err);
+    int rc = m->request->rules ? mining_rules(m, NULL, err) : mining_sets(m, NULL, err);
     if (rc)
         return rc;
-    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)report->results);
-    ssize_t done = write(fd, text, (size_t)length);
-    if (done != length)
-        return error_set_errno(err, ERR_IO, done < 0 ? errno : ENOSPC, "writing");
-    report->bytes_written = (uint64_t)done;
+    struct outlane *lane = laneout_open(out, NULL);
+    if (!lane)
+        return error_set(err, ERR_NOMEM, "output: out of memory");
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)m->report->results);
+    if (laneout_reserve(lane, (size_t)length)) {
+        memcpy(lane->at, text, (size_t)length);
+        lane->at += length;
+    }
+    laneout_close(lane); /* laneout_finish tells of a failure */
     return 0;
 }
 
-static int mine(struct mining *m, struct error *err)
+static int write_results(void *context, struct laneout *out, struct error *err)
 {
-    const char *path = m->request->output;
-    int fd, rc = open_output(path, &fd, err);
-    if (rc)
-        return rc;
-    rc = m->request->count_only ? write_count(m, fd, err) : write_results(m, fd, err);
-    return close_output(path, fd, rc, err);
+    struct mining *m = context;
+    if (m->request->count_only)
+        return write_count(m, out, err);
+    return m->request->rules ? mining_rules(m, out, err) : mining_sets(m, out, err);
 }
 
 int mining_run(const struct mining_request *request, struct mining_report *report,
@@ -237,8 +189,10 @@ int mining_run(const struct mining_request *request, struct mining_report *repor
     if (rc == 0)
         rc = choose_params(&m, err);
     if (rc == 0)
-        rc = mine(&m, err);
+        rc = outfile_write(request->output, write_results, &m, &report->bytes_written, err);
     report->mine_s = (double)(clock_mono_ns() - read) * 1e-9;
+    textfile_close(&m.lines);
+    flist_deinit(&m.flist);
     baskets_deinit(&m.baskets);
     free(m.with);
     free(m.without);

@@ -3,22 +3,30 @@
 #define SERVICE_MINING_INTERNAL_H
 
 #include "service/mining.h"
+#include "service/sharding.h"
+#include "service/textfile.h"
 
 struct mining {
     const struct mining_request *request;
     struct mining_report *report;
     struct baskets baskets;
+    struct flist flist;    /* of shards */
+    struct textfile lines; /* likewise */
     struct itemset_params params;
     uint32_t *with, *without; /* columns */
 };
 
 /* Marks the failure as one of the request; its code. */
 int mining_bad_request(struct mining *m, struct error *err);
-/* The columns of the named items, allocated. */
+/* What output shows the names of. */
+const struct baskets *mining_items(const struct mining *m);
+/* The columns of the named items, of shards their ranks; allocated. */
 int mining_find_items(struct mining *m, const char *option, const char *const *names,
                       uint32_t **out, uint32_t *count, struct error *err) WARN_UNUSED;
 
-/* Rules to `out`; NULL: only counts them into the report. */
+/* Sets to `out`; NULL: only counts them into the report. */
+int mining_sets(struct mining *m, struct laneout *out, struct error *err) WARN_UNUSED;
+/* Rules likewise. */
 int mining_rules(struct mining *m, struct laneout *out, struct error *err) WARN_UNUSED;
 
 #endif

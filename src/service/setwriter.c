@@ -33,7 +33,9 @@ static const struct form forms[] = {
 struct setwriter {
     struct laneout *out;
     const struct form *form;
+    const uint32_t *column;
     uint32_t basket_count;
+    bool sorted;
     struct itemtext text;
     atomic_uint_fast64_t count;
 };
@@ -51,7 +53,8 @@ struct lane {
     size_t line_cap;
     VEC(size_t) end; /* of the line's items */
     VEC(uint32_t) chosen;
-    struct buf number; /* a tail while it is made */
+    VEC(uint32_t) column; /* of the items of the line; behind them as much room to sort in */
+    struct buf number;    /* a tail while it is made */
     uint64_t count;
     struct tail tails[TAILS];
 };
@@ -72,8 +75,8 @@ static int put_header(struct setwriter *w, struct error *err)
     return 0;
 }
 
-struct setwriter *setwriter_new(struct laneout *out, const struct baskets *baskets,
-                                uint32_t basket_count, enum text_format format, struct error *err)
+struct setwriter *setwriter_new(struct laneout *out, const struct setwriter_options *options,
+                                struct error *err)
 {
     struct setwriter *w;
     if (!MEM_ZNEW(w, 1)) {
@@ -81,9 +84,12 @@ struct setwriter *setwriter_new(struct laneout *out, const struct baskets *baske
         return NULL;
     }
     w->out = out;
-    w->form = &forms[format];
-    w->basket_count = basket_count;
-    if (itemtext_init(&w->text, baskets, format, err) == 0 && put_header(w, err) == 0)
+    w->form = &forms[options->format];
+    w->column = options->column;
+    w->basket_count = options->basket_count;
+    w->sorted = options->sorted;
+    if (itemtext_init(&w->text, options->items, options->format, err) == 0 &&
+        put_header(w, err) == 0)
         return w;
     setwriter_free(w);
     return NULL;
@@ -107,6 +113,7 @@ static void free_lane(struct lane *lane)
     free(lane->line);
     VEC_FREE(&lane->end);
     VEC_FREE(&lane->chosen);
+    VEC_FREE(&lane->column);
     buf_deinit(&lane->number);
     free(lane);
 }
@@ -150,15 +157,24 @@ static bool grow_line(struct lane *lane, size_t need)
     return true;
 }
 
-/* The item becomes the `at`-th of the line. Room in `end` is there. */
-static inline bool put_item(struct lane *lane, uint32_t at, uint32_t item)
+/* The text becomes the `at`-th of the line. Room in `end` is there. */
+static inline bool put_text(struct lane *lane, uint32_t at, struct str text)
 {
-    struct str text = itemtext_of(&lane->writer->text, item);
     size_t from = lane->end.at[at], need = from + text.len + ITEMTEXT_CHUNK;
     if (need > lane->line_cap && !grow_line(lane, need))
         return false;
     itemtext_copy(lane->line + from, text.ptr, text.len);
     lane->end.at[at + 1] = from + text.len;
+    return true;
+}
+
+static inline bool put_item(struct lane *lane, uint32_t at, uint32_t item)
+{
+    const struct setwriter *w = lane->writer;
+    uint32_t column = w->column ? w->column[item] : item;
+    if (!w->sorted)
+        return put_text(lane, at, itemtext_of(&w->text, column));
+    lane->column.at[at] = column;
     return true;
 }
 
@@ -184,7 +200,7 @@ static bool make_tail(struct lane *lane, struct tail *tail, uint32_t support)
 }
 
 /* The line's first `count` items as a set. */
-static inline bool put_set(struct lane *lane, uint32_t count, const struct tail *tail)
+static inline bool put_line(struct lane *lane, uint32_t count, const struct tail *tail)
 {
     size_t length = lane->end.at[count], whole = length + tail->length;
     if (!laneout_reserve(lane->out, whole + TAIL_BYTES))
@@ -196,6 +212,23 @@ static inline bool put_set(struct lane *lane, uint32_t count, const struct tail 
     lane->out->at = to + tail->length;
     lane->count++;
     return true;
+}
+
+static bool put_sorted_set(struct lane *lane, uint32_t count, const struct tail *tail)
+{
+    uint32_t *sorted = lane->column.at + lane->column.cap / 2;
+    memcpy(sorted, lane->column.at, count * sizeof *sorted);
+    uint64_t left = basket_row_sort(sorted, count);
+    assert(left == count);
+    for (uint32_t i = 0; i < count; i++)
+        if (!put_text(lane, i, itemtext_of(&lane->writer->text, sorted[i])))
+            return false;
+    return put_line(lane, count, tail);
+}
+
+static inline bool put_set(struct lane *lane, uint32_t count, const struct tail *tail)
+{
+    return lane->writer->sorted ? put_sorted_set(lane, count, tail) : put_line(lane, count, tail);
 }
 
 /* Every choice of min to max extras behind the line's first items, depth first. */
@@ -224,8 +257,9 @@ static int write_group(void *context, void *opened, const struct itemset_group *
     struct lane *lane = opened;
     (void)context;
     struct tail *tail = &lane->tails[g->support % TAILS];
-    if (!VEC_RESERVE(&lane->end, (size_t)g->length + g->extra_count + 1) ||
-        !VEC_RESERVE(&lane->chosen, g->extra_count))
+    size_t longest = (size_t)g->length + g->extra_count;
+    if (!VEC_RESERVE(&lane->end, longest + 1) || !VEC_RESERVE(&lane->chosen, g->extra_count) ||
+        (lane->writer->sorted && !VEC_RESERVE(&lane->column, 2 * longest)))
         return ERR_NOMEM;
     if (tail->support != g->support && !make_tail(lane, tail, g->support))
         return ERR_NOMEM;

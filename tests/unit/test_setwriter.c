@@ -34,7 +34,8 @@ static struct output open_output(const struct baskets *b, enum text_format forma
 {
     struct output o = {.fd = memfd_create("sets", 0)};
     o.out = laneout_new(o.fd);
-    o.writer = setwriter_new(o.out, b, 1000, format, NULL);
+    const struct setwriter_options options = {.items = b, .basket_count = 1000, .format = format};
+    o.writer = setwriter_new(o.out, &options, NULL);
     assert_non_null(o.writer);
     return o;
 }
@@ -130,6 +131,46 @@ static void shared_items_are_those_of_the_group_before(void **state)
     baskets_deinit(&b);
 }
 
+static void sorted_sets_are_in_the_order_of_their_columns(void **state)
+{
+    struct baskets b = parse("a b c d e\n");
+    const uint32_t column[] = {4, 3, 2, 1, 0};
+    const uint32_t found[] = {3, 1}, more[] = {0, 4};
+    struct itemset_group g = {.items = found,
+                              .length = 2,
+                              .support = 5,
+                              .extra = more,
+                              .extra_count = 2,
+                              .max_choice = 2};
+    struct buf text;
+    (void)state;
+    for (int named = 0; named < 2; named++) {
+        const struct setwriter_options options = {.items = &b,
+                                                  .column = named ? column : NULL,
+                                                  .basket_count = 10,
+                                                  .format = TEXT_FIMI,
+                                                  .sorted = true};
+        struct output o = {.fd = memfd_create("sets", 0)};
+        o.out = laneout_new(o.fd);
+        o.writer = setwriter_new(o.out, &options, NULL);
+        struct itemset_visitor v = setwriter_visitor(o.writer);
+        void *lane = v.lane_open(v.context, NULL);
+        assert_int_equal(v.found(v.context, lane, &g), 0);
+        g.same = 1;
+        assert_int_equal(v.found(v.context, lane, &g), 0);
+        g.same = 0;
+        assert_int_equal(v.lane_close(v.context, lane), 0);
+        text = close_output(&o);
+        assert_string_equal(buf_cstr(&text), named
+                                                 ? "b d (5)\nb d e (5)\na b d e (5)\na b d (5)\n"
+                                                   "b d (5)\nb d e (5)\na b d e (5)\na b d (5)\n"
+                                                 : "b d (5)\na b d (5)\na b d e (5)\nb d e (5)\n"
+                                                   "b d (5)\na b d (5)\na b d e (5)\nb d e (5)\n");
+        buf_deinit(&text);
+    }
+    baskets_deinit(&b);
+}
+
 /* Names of all lengths around the size of a piece, sets of many items. */
 static void long_names_and_long_sets_are_whole(void **state)
 {
@@ -164,7 +205,8 @@ static void a_name_with_the_separator_is_refused(void **state)
     assert_int_equal(baskets_builder_item(&builder, STR("red kettle"), NULL), 0);
     assert_int_equal(baskets_builder_end(&builder, NULL), 0);
     assert_int_equal(baskets_builder_finish(&builder, &b, NULL), 0);
-    assert_null(setwriter_new(out, &b, 1, TEXT_FIMI, &err));
+    const struct setwriter_options options = {.items = &b, .format = TEXT_FIMI};
+    assert_null(setwriter_new(out, &options, &err));
     assert_int_equal(err.code, ERR_INVALID);
     assert_non_null(strstr(err.text, "red kettle"));
     struct itemset_group g = {.items = items, .length = 1, .support = 1};
@@ -208,7 +250,9 @@ static void failing_allocations_are_errors(void **state)
     {
         int fd = open("/dev/null", O_WRONLY);
         struct laneout *out = laneout_new(fd);
-        struct setwriter *w = out ? setwriter_new(out, &b, 10, TEXT_NDJSON, NULL) : NULL;
+        const struct setwriter_options options = {
+            .items = &b, .basket_count = 10, .format = TEXT_NDJSON, .sorted = oom_n % 2 == 0};
+        struct setwriter *w = out ? setwriter_new(out, &options, NULL) : NULL;
         int rc = w ? 0 : ERR_NOMEM;
         if (w) {
             struct itemset_visitor v = setwriter_visitor(w);
@@ -233,6 +277,7 @@ int main(void)
         cmocka_unit_test(formats_show_items_count_and_share),
         cmocka_unit_test(groups_are_written_as_every_choice_of_extras),
         cmocka_unit_test(shared_items_are_those_of_the_group_before),
+        cmocka_unit_test(sorted_sets_are_in_the_order_of_their_columns),
         cmocka_unit_test(long_names_and_long_sets_are_whole),
         cmocka_unit_test(a_name_with_the_separator_is_refused),
         cmocka_unit_test(kept_sets_are_written_in_the_order_asked_for),
