@@ -13,7 +13,9 @@ struct build_params {         /* zero = default */
     uint32_t max_length;      /* of itemsets */
     uint64_t max_itemsets, max_rules;
     double min_confidence, min_lift, max_fisher_p;
-    uint32_t neighbours; /* K of every row; 0: 100 */
+    double max_q;         /* of a rule; 0: 0.05; >= 1: not looked at */
+    bool redundant_rules; /* keep rules too that are not productive (mine/rules.h) */
+    uint32_t neighbours;  /* K of every row; 0: 100 */
     struct sgns_params sgns;
     bool without_sgns;
     uint64_t memory_limit_bytes; /* 0: none */
@@ -33,8 +35,8 @@ struct build_report {
     uint32_t step_count;
     uint32_t min_support; /* in force */
     bool support_raised;
-    uint64_t rules_cut;
-    uint64_t estimate_bytes; /* build_estimate's peak for this dataset */
+    uint64_t rules_cut, rules_tested; /* dropped for max_rules; candidates that q counts */
+    uint64_t estimate_bytes;          /* build_estimate's peak for this dataset */
 };
 
 /* Most bytes each step holds, its result included, and of the finished model. Upper bounds: budgets

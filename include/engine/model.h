@@ -34,6 +34,9 @@ enum rule_sort {
     SORT_COUNT,
     SORT_LEVERAGE,
     SORT_CONVICTION,
+    SORT_CONFIDENCE_LOW,
+    SORT_IMPROVEMENT,
+    SORT_Q,
     SORT_COUNT_OF
 };
 
@@ -84,10 +87,10 @@ struct model *model_ref(struct model *m);
 void model_unref(struct model *m); /* NULL allowed; any thread */
 size_t model_bytes(const struct model *m);
 
-/* Rules by `sort`, largest first; ties: larger count, then lower index. An undefined conviction
- * (confidence 1) counts as the largest. */
+/* Rules by `sort`, largest first; ties: larger count, then lower index. An undefined value (a
+ * conviction at confidence 1) counts as the largest. */
 const uint32_t *model_rule_order(const struct model *m, enum rule_sort sort);
-/* The value rules are sorted by; NAN for an undefined conviction. */
+/* The value rules are sorted by; NAN when undefined. */
 double model_rule_value(const struct model *m, enum rule_sort sort, uint32_t rule);
 
 struct model_sink {

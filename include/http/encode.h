@@ -11,7 +11,8 @@
 void encode_answer(const struct model *m, const struct catalog *c, const struct query *q,
                    const struct answer *a, struct buf *out);
 /* {"antecedent":["a"],"consequent":"b","count":412,"support":…,"confidence":…,"lift":…,
- *  "leverage":…,"conviction":…|null,"fisher_p":…} */
+ *  "leverage":…,"conviction":…|null,"fisher_p":…,"improvement":…|null,"q":…|null}, with
+ *  "confidence_low" behind "confidence" */
 void encode_rule(const struct model *m, uint32_t rule, struct buf *out);
 /* {"item_id":"a","title":…|null,"category":[…],"price":24.90|null,"stock":12|null,
  *  "available":true,"attributes":{…},"updated":"…"} */

@@ -33,7 +33,8 @@ struct settings {
     uint64_t memory_limit_bytes; /* 0: none */
     uint32_t threads;
     char min_support[32]; /* "0.1%" or "25"; empty: automatic */
-    double min_confidence, min_lift;
+    double min_confidence, min_lift, max_q;
+    bool productive; /* only rules whose every item improves on the rule without it */
     uint32_t max_length, neighbours;
     uint64_t max_itemsets, max_rules;
     bool embeddings;

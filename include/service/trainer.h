@@ -22,8 +22,8 @@ struct train_outcome {
 int train_run(struct shop *shop, struct progress *progress, struct train_outcome *out,
               struct error *err) WARN_UNUSED;
 /* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"rules":..,"skipped_orders":0,
- *  "damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"model_bytes":..,
- *  "estimate_bytes":..,"peak_rss_bytes":..,
+ *  "damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
+ *  "model_bytes":..,"estimate_bytes":..,"peak_rss_bytes":..,
  *  "seconds":{"load":..,"build":..,"save":..,"total":..},   as far as they were when it was written
  *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…]} */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);

@@ -6,6 +6,7 @@
 #include "engine/browse.h"
 #include "service/live.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +125,15 @@ static void print_side(const struct shop *shop, const struct model *m, const uin
     }
 }
 
+/* ", name VALUE unit"; a dash for an undefined value. */
+static void print_value(const char *name, double value, int digits, const char *unit)
+{
+    if (isnan(value))
+        printf(", %s -", name);
+    else
+        printf(", %s %.*f%s", name, digits, value, unit);
+}
+
 static void print_rule(const struct shop *shop, const struct model *m, uint32_t rule)
 {
     const struct rules *r = &m->rules;
@@ -131,9 +141,18 @@ static void print_rule(const struct shop *shop, const struct model *m, uint32_t 
                (uint32_t)(r->start[rule + 1] - r->start[rule]));
     printf(" => ");
     print_side(shop, m, &r->consequent[rule], 1);
-    printf("\n        %u orders, support %.3f %%, confidence %.1f %%, lift %.2f\n", r->both[rule],
-           100 * rules_measure(r, rule, MEASURE_SUPPORT),
-           100 * rules_measure(r, rule, MEASURE_CONFIDENCE), rules_measure(r, rule, MEASURE_LIFT));
+    printf("\n        %u of %u orders", r->both[rule], r->body[rule]);
+    print_value("support", 100 * rules_measure(r, rule, MEASURE_SUPPORT), 3, " %");
+    print_value("confidence", 100 * rules_measure(r, rule, MEASURE_CONFIDENCE), 1, " %");
+    print_value("at least", 100 * rules_measure(r, rule, MEASURE_CONFIDENCE_LOW), 1, " %");
+    print_value("improvement", 100 * (double)r->improvement[rule], 1, " %");
+    printf("\n        lift %.2f", rules_measure(r, rule, MEASURE_LIFT));
+    print_value("leverage", rules_measure(r, rule, MEASURE_LEVERAGE), 4, "");
+    print_value("conviction", rules_measure(r, rule, MEASURE_CONVICTION), 2, "");
+    if (isnan(r->q[rule]))
+        printf(", q -\n");
+    else
+        printf(", q %.2g\n", (double)r->q[rule]);
 }
 
 static int browse(struct shop *shop, const struct rule_query *q, struct error *err)
@@ -165,14 +184,17 @@ int cmd_rules(struct settings *settings, int argc, char **argv)
         return EXIT_USAGE;
     int key = rule_sort_parse(str_of(sort));
     if (key < 0)
-        return cli_usage(
-            "--sort: expected lift, confidence, support, leverage or conviction, got '%s'", sort);
+        return cli_usage("--sort: expected lift, confidence, confidence_low, support, count, "
+                         "leverage, conviction, "
+                         "improvement or q, got '%s'",
+                         sort);
     struct str *items = words(argc, argv);
     if (!items)
         return EXIT_USAGE;
     struct rule_query q = {.contains = items,
                            .contains_count = (uint32_t)argc - 1,
                            .sort = (enum rule_sort)key,
+                           .ascending = key == SORT_Q, /* the surest first */
                            .limit = (uint32_t)limit};
     struct shop *shop = shop_open(settings, SHOP_COMMAND, &err);
     int status = shop ? browse(shop, &q, &err) : cli_fail(&err);

@@ -63,6 +63,8 @@ static int print_outcome(const struct train_outcome *o, bool json)
         o->total_s, o->load_s, o->build_s, o->save_s, mib(o->peak_rss_bytes), mib(o->model_bytes));
     buf_printf(&out, "min. support %u baskets%s\n", o->build.min_support,
                o->build.support_raised ? ", raised to stay within max-itemsets" : "");
+    buf_printf(&out, "%llu rules were tested, %llu are kept\n",
+               (unsigned long long)o->build.rules_tested, (unsigned long long)o->rules);
     if (o->build.rules_cut > 0)
         buf_printf(&out, "%llu weaker rules were left out (max-rules)\n",
                    (unsigned long long)o->build.rules_cut);

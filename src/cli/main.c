@@ -52,8 +52,8 @@ static const struct command commands[] = {
      "basketd rules [OPTIONS] [ITEM…]",
      "the rules behind the answers, of these items or all",
      "  --limit N                        rules (default 20)\n"
-     "  --sort KEY                       lift (default), confidence, support, leverage, "
-     "conviction\n",
+     "  --sort KEY                       lift (default), confidence, confidence_low, support,\n"
+     "                                   count, leverage, conviction, improvement, q\n",
      {NULL},
      cmd_rules,
      false},

@@ -19,8 +19,17 @@
 /* Sorting a match costs about as much as testing this many bits. */
 #define SORT_COST 64
 
-static const char *const sort_names[] = {"lift",  "confidence", "support",
-                                         "count", "leverage",   "conviction"};
+static const char *const sort_names[] = {
+    [SORT_LIFT] = "lift",
+    [SORT_CONFIDENCE] = "confidence",
+    [SORT_SUPPORT] = "support",
+    [SORT_COUNT] = "count",
+    [SORT_LEVERAGE] = "leverage",
+    [SORT_CONVICTION] = "conviction",
+    [SORT_CONFIDENCE_LOW] = "confidence_low",
+    [SORT_IMPROVEMENT] = "improvement",
+    [SORT_Q] = "q",
+};
 _Static_assert(sizeof sort_names / sizeof *sort_names == SORT_COUNT_OF, "all orders have a name");
 
 struct browse {

@@ -131,6 +131,7 @@ static int step_rules(struct build *b, struct build_step *cost, struct error *er
     if (rc)
         return rc;
     b->report->rules_cut = b->m->rules.cut;
+    b->report->rules_tested = b->m->rules.candidates;
     cost->count = b->m->rules.count;
     cost->bytes = rules_bytes(&b->m->rules);
     return 0;

@@ -19,8 +19,9 @@
 #define ID_BYTES_GUESS     24 /* an external id, twice: text and map */
 #define ITEM_MAP_BYTES     32 /* slots of the id map at its emptiest */
 #define ITEMSET_BYTES      28 /* start, support and 4 items */
-#define RULE_BYTES         36 /* start, 3 items, consequent and 3 counts */
-#define RULE_INDEX_BYTES   60 /* 5 orders, strong rules, both tries */
+#define MAX_Q              0.05
+#define RULE_BYTES         44 /* start, 3 items, consequent, 3 counts, q and improvement */
+#define RULE_INDEX_BYTES   72 /* 8 orders, strong rules, both tries */
 #define RULE_SORT_BYTES    32 /* while one order is made: entries and the sort's copy */
 #define POPULARITY_BYTES   28
 #define PAIR_BYTES         8
@@ -57,6 +58,10 @@ struct rule_params build_rule_params(const struct build_params *p)
     return (struct rule_params){.min_confidence = p->min_confidence,
                                 .min_lift = p->min_lift,
                                 .max_fisher_p = p->max_fisher_p,
+                                .max_q = p->max_q != 0 ? p->max_q : MAX_Q,
+                                .productive = !p->redundant_rules,
+                                .with_q = true,
+                                .with_improvement = true,
                                 .max_antecedent = BECAUSE_ITEMS_MAX,
                                 .max_rules = p->max_rules ? p->max_rules : DEFAULT_RULES,
                                 .threads = p->threads,

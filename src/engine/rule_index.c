@@ -182,6 +182,12 @@ double model_rule_value(const struct model *m, enum rule_sort sort, uint32_t rul
         return rules_measure(rules, rule, MEASURE_LEVERAGE);
     case SORT_CONVICTION:
         return rules_measure(rules, rule, MEASURE_CONVICTION);
+    case SORT_CONFIDENCE_LOW:
+        return rules_measure(rules, rule, MEASURE_CONFIDENCE_LOW);
+    case SORT_IMPROVEMENT:
+        return (double)rules->improvement[rule];
+    case SORT_Q:
+        return (double)rules->q[rule];
     case SORT_COUNT_OF:
         break;
     }

@@ -117,8 +117,20 @@ void encode_answer(const struct model *m, const struct catalog *c, const struct 
     buf_char(out, '}');
 }
 
+/* ,"name":number, or null when it is undefined. */
+static void add_number(const char *name, double value, struct buf *out)
+{
+    buf_text(out, ",\"");
+    buf_text(out, name);
+    buf_text(out, "\":");
+    buf_f64(out, value);
+}
+
 void encode_rule(const struct model *m, uint32_t rule, struct buf *out)
 {
+    static const enum measure shown[] = {
+        MEASURE_SUPPORT,  MEASURE_CONFIDENCE, MEASURE_CONFIDENCE_LOW, MEASURE_LIFT,
+        MEASURE_LEVERAGE, MEASURE_CONVICTION, MEASURE_FISHER_P};
     const struct rules *rules = &m->rules;
     struct counts counts = rules_counts(rules, rule);
     buf_text(out, "{\"antecedent\":[");
@@ -130,19 +142,11 @@ void encode_rule(const struct model *m, uint32_t rule, struct buf *out)
     buf_text(out, "],\"consequent\":");
     buf_json_str(out, dict_name(&m->items, rules->consequent[rule]));
     buf_text(out, ",\"count\":");
-    buf_u64(out, rules->both[rule]);
-    buf_text(out, ",\"support\":");
-    buf_f64(out, measure_of(MEASURE_SUPPORT, &counts));
-    buf_text(out, ",\"confidence\":");
-    buf_f64(out, measure_of(MEASURE_CONFIDENCE, &counts));
-    buf_text(out, ",\"lift\":");
-    buf_f64(out, measure_of(MEASURE_LIFT, &counts));
-    buf_text(out, ",\"leverage\":");
-    buf_f64(out, measure_of(MEASURE_LEVERAGE, &counts));
-    buf_text(out, ",\"conviction\":");
-    buf_f64(out, measure_of(MEASURE_CONVICTION, &counts));
-    buf_text(out, ",\"fisher_p\":");
-    buf_f64(out, measure_of(MEASURE_FISHER_P, &counts));
+    buf_u64(out, counts.c);
+    for (size_t x = 0; x < sizeof shown / sizeof *shown; x++)
+        add_number(measure_name(shown[x]), measure_of(shown[x], &counts), out);
+    add_number("improvement", (double)rules->improvement[rule], out);
+    add_number("q", (double)rules->q[rule], out);
     buf_char(out, '}');
 }
 

@@ -45,8 +45,8 @@ const struct field rules_params[] = {
      .kind = FIELD_CHOICE,
      .offset = AT(sort),
      .choice = parse_sort,
-     .note = "-lift, -confidence, -support, -count, -leverage, -conviction, or without the minus "
-             "for the smallest first"},
+     .note = "-lift, -confidence, -confidence_low, -support, -count, -leverage, -conviction, "
+             "-improvement, -q, or without the minus for the smallest first"},
     {.name = "limit", .kind = FIELD_COUNT, .offset = AT(limit), .min = 1, .max = RULES_LIMIT_MAX},
     {.name = "cursor", .kind = FIELD_TEXT, .offset = AT(cursor), .max = 64},
     {.name = NULL},

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #define SCALE 1000000000u
+/* Up to here all subsets are looked up before the first test: the splits share them. */
+#define SHORT_SET 5
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -128,6 +130,8 @@ static struct fraction best_sub_rule(struct rule_set *s, uint32_t right)
 static bool is_productive(struct rule_set *s, uint32_t right, const struct counts *t)
 {
     uint32_t left = full_mask(s) & ~right;
+    if (s->length <= SHORT_SET && !s->filled)
+        fill(s);
     for (uint32_t more = left; more; more &= more - 1) {
         struct counts step = step_counts(s, right, more & -more, t);
         if (step.c * step.n <= step.x * step.y || !p_at_most(&step, s->finder->limits.alpha))

@@ -99,6 +99,8 @@ static struct build_params params_of(const struct settings *s, struct progress *
                                   .max_rules = s->max_rules,
                                   .min_confidence = s->min_confidence,
                                   .min_lift = s->min_lift,
+                                  .max_q = s->max_q,
+                                  .redundant_rules = !s->productive,
                                   .neighbours = s->neighbours,
                                   .without_sgns = !s->embeddings,
                                   .memory_limit_bytes = s->memory_limit_bytes,
@@ -176,11 +178,15 @@ static void parameters_json(const struct settings *s, struct buf *out)
     buf_f64(out, s->min_confidence);
     buf_text(out, ",\"min_lift\":");
     buf_f64(out, s->min_lift);
+    buf_text(out, ",\"max_q\":");
+    buf_f64(out, s->max_q);
     buf_printf(out,
-               ",\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,\"neighbours\":%u,"
+               ",\"productive\":%s,\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,"
+               "\"neighbours\":%u,"
                "\"embeddings\":%s,\"max_order_items\":%u}",
-               s->max_length, (unsigned long long)s->max_itemsets, (unsigned long long)s->max_rules,
-               s->neighbours, s->embeddings ? "true" : "false", s->max_order_items);
+               s->productive ? "true" : "false", s->max_length, (unsigned long long)s->max_itemsets,
+               (unsigned long long)s->max_rules, s->neighbours, s->embeddings ? "true" : "false",
+               s->max_order_items);
 }
 
 static struct str name_of(void *context, uint32_t item_key)
@@ -338,6 +344,7 @@ void train_outcome_json(const struct train_outcome *o, struct buf *out)
                   {"damaged_orders", o->damaged_orders},
                   {"min_support", o->build.min_support},
                   {"rules_cut", o->build.rules_cut},
+                  {"rules_tested", o->build.rules_tested},
                   {"model_bytes", o->model_bytes},
                   {"estimate_bytes", o->build.estimate_bytes},
                   {"peak_rss_bytes", o->peak_rss_bytes}};

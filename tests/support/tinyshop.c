@@ -121,8 +121,11 @@ struct str tinyshop_name(void *shop, uint32_t item_key)
 void tinyshop_train(struct tinyshop *t, const struct build_params *params)
 {
     struct error err = ERROR_INIT;
-    struct build_params defaults = {
-        .min_support = 2, .max_fisher_p = 1, .sgns = {.dimensions = 8, .epochs = 2}};
+    struct build_params defaults = {.min_support = 2,
+                                    .max_fisher_p = 1,
+                                    .max_q = 1,
+                                    .redundant_rules = true,
+                                    .sgns = {.dimensions = 8, .epochs = 2}};
     model_unref(t->m);
     t->m = model_build(&t->d, tinyshop_name, t, params ? params : &defaults, NULL, &err);
     must(t->m ? 0 : -1, &err);

@@ -75,9 +75,15 @@ static uint32_t naive_browse(const struct model *m, const struct rule_query *q, 
         const struct rules *r = &m->rules;
         double conviction = rules_measure(r, rule, MEASURE_CONVICTION);
         double values[] = {
-            rules_measure(r, rule, MEASURE_LIFT),     rules_measure(r, rule, MEASURE_CONFIDENCE),
-            rules_measure(r, rule, MEASURE_SUPPORT),  r->both[rule],
-            rules_measure(r, rule, MEASURE_LEVERAGE), isnan(conviction) ? INFINITY : conviction,
+            rules_measure(r, rule, MEASURE_LIFT),
+            rules_measure(r, rule, MEASURE_CONFIDENCE),
+            rules_measure(r, rule, MEASURE_SUPPORT),
+            (double)r->both[rule],
+            rules_measure(r, rule, MEASURE_LEVERAGE),
+            isnan(conviction) ? (double)INFINITY : conviction,
+            rules_measure(r, rule, MEASURE_CONFIDENCE_LOW),
+            (double)r->improvement[rule],
+            (double)r->q[rule],
         };
         if (matches(m, q, rule))
             out[count++] = (struct naive){rule, values[q->sort], m->rules.both[rule]};
@@ -265,8 +271,16 @@ static void names_are_those_of_the_measures(void **state)
 {
     (void)state;
     static const char *const names[SORT_COUNT_OF] = {
-        [SORT_LIFT] = "lift",   [SORT_CONFIDENCE] = "confidence", [SORT_SUPPORT] = "support",
-        [SORT_COUNT] = "count", [SORT_LEVERAGE] = "leverage",     [SORT_CONVICTION] = "conviction"};
+        [SORT_LIFT] = "lift",
+        [SORT_CONFIDENCE] = "confidence",
+        [SORT_SUPPORT] = "support",
+        [SORT_COUNT] = "count",
+        [SORT_LEVERAGE] = "leverage",
+        [SORT_CONVICTION] = "conviction",
+        [SORT_CONFIDENCE_LOW] = "confidence_low",
+        [SORT_IMPROVEMENT] = "improvement",
+        [SORT_Q] = "q",
+    };
     for (int s = 0; s < SORT_COUNT_OF; s++)
         assert_int_equal(rule_sort_parse(str_of(names[s])), s);
     assert_int_equal(rule_sort_parse(STR("-lift")), -1);

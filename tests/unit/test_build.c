@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "engine/build.h"
+#include "mine/fisher.h"
 #include "support/oom.h"
 #include "support/tinyshop.h"
 
@@ -13,8 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct build_params small = {
-    .min_support = 2, .max_fisher_p = 1, .neighbours = 5, .sgns = {.dimensions = 8, .epochs = 1}};
+static const struct build_params small = {.min_support = 2,
+                                          .max_fisher_p = 1,
+                                          .max_q = 1,
+                                          .redundant_rules = true,
+                                          .neighbours = 5,
+                                          .sgns = {.dimensions = 8, .epochs = 1}};
 
 static struct model *build(struct tinyshop *t, const struct build_params *p,
                            struct build_report *report)
@@ -169,6 +174,58 @@ static void without_embeddings_their_rows_are_empty(void **state)
     assert_int_equal(csr_entries(&t.m->sources[SOURCE_SGNS].rows), 0);
     assert_int_equal(t.m->vectors.dimensions, 0);
     assert_true(csr_entries(&t.m->sources[SOURCE_LLR].rows) > 0);
+    tinyshop_free(&t);
+}
+
+/* Every item on the left raises the share of those who also have the right one, by more than chance
+ * gives among those who have the others. */
+static bool each_item_earns_its_place(const struct tinyshop *t, const struct rules *r,
+                                      uint32_t rule)
+{
+    uint32_t length = (uint32_t)(r->start[rule + 1] - r->start[rule]);
+    const uint32_t *left = r->antecedent + r->start[rule];
+    for (uint32_t without = 0; without < length; without++) {
+        uint32_t rest[BECAUSE_ITEMS_MAX + 1], count = 0;
+        for (uint32_t i = 0; i < length; i++)
+            if (i != without)
+                rest[count++] = left[i];
+        uint32_t n = tinyshop_count(t, rest, count);
+        rest[count++] = r->consequent[rule];
+        uint32_t y = tinyshop_count(t, rest, count);
+        if (fisher_p(n, r->body[rule], y, r->both[rule]) > 0.05)
+            return false;
+    }
+    return r->improvement[rule] > 0;
+}
+
+static void rules_are_the_productive_ones_unless_asked_for_all(void **state)
+{
+    struct tinyshop t;
+    struct build_report report;
+    uint32_t dropped = 0, longer = 0;
+    (void)state;
+    tinyshop_random(&t, 20, 400, 9);
+    struct model *m = build(&t, &(struct build_params){.min_support = 2}, &report);
+    struct build_params p = {.min_support = 2, .redundant_rules = true, .max_q = 1};
+    struct model *all = build(&t, &p, NULL);
+    const struct rules *few = &m->rules, *many = &all->rules;
+    assert_true(few->count > 20 && few->count < many->count);
+    assert_int_equal(report.rules_tested, many->candidates);
+    for (uint32_t k = 0; k < many->count; k++) {
+        const uint32_t *left = many->antecedent + many->start[k];
+        uint32_t length = (uint32_t)(many->start[k + 1] - many->start[k]);
+        bool good = each_item_earns_its_place(&t, many, k) && many->q[k] <= 0.05f;
+        uint32_t kept = rules_find(few, left, length, many->consequent[k]);
+        assert_int_equal(kept != UINT32_MAX, good);
+        if (good)
+            assert_true(few->q[kept] == many->q[k] &&
+                        few->improvement[kept] == many->improvement[k]);
+        dropped += !good;
+        longer += good && length > 1;
+    }
+    assert_true(dropped > 20 && longer > 0);
+    model_unref(m);
+    model_unref(all);
     tinyshop_free(&t);
 }
 
@@ -334,6 +391,7 @@ int main(void)
         cmocka_unit_test(rows_are_scaled_to_one_and_as_long_as_asked),
         cmocka_unit_test(the_model_does_not_depend_on_the_threads),
         cmocka_unit_test(without_embeddings_their_rows_are_empty),
+        cmocka_unit_test(rules_are_the_productive_ones_unless_asked_for_all),
         cmocka_unit_test(the_threshold_is_a_share_a_count_or_five),
         cmocka_unit_test(a_memory_limit_below_the_estimate_refuses_with_both_numbers),
         cmocka_unit_test(the_estimate_grows_with_the_shop_and_the_budgets),

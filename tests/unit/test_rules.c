@@ -211,6 +211,53 @@ static void pair_rules_of_a_real_shop_equal_a_recount(void **state)
     uci_free(&uci);
 }
 
+struct seen {
+    const struct rules *rules;
+    uint32_t count;
+};
+
+static int look_up(void *context, const struct rule *rule)
+{
+    struct seen *seen = context;
+    const struct rules *r = seen->rules;
+    uint32_t k = rules_find(r, rule->antecedent, rule->antecedent_length, rule->consequent[0]);
+    assert_int_not_equal(k, UINT32_MAX);
+    struct counts counts = rules_counts(r, k);
+    assert_memory_equal(&counts, &rule->counts, sizeof counts);
+    assert_true(r->q[k] == (float)rule->q && r->improvement[k] == (float)rule->improvement);
+    assert_true(rule->productive && rule->q <= 0.95);
+    seen->count++;
+    return 0;
+}
+
+static void tests_of_a_models_rules_are_those_of_a_visit(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 4);
+    struct csr m = baskets_random(&r, 300, 12, 0.7);
+    struct rule_params p = {.max_fisher_p = 1,
+                            .max_q = 0.95,
+                            .alpha = 0.5,
+                            .productive = true,
+                            .min_confidence = 0.01,
+                            .threads = 2};
+    struct itemsets sets;
+    struct rules rules;
+    struct rule_tally tally;
+    mine_sets(&m, 2, 4, &sets);
+    make(&sets, p, &rules);
+    struct seen seen = {.rules = &rules};
+    assert_int_equal(rules_visit(&sets, &p, look_up, &seen, &tally, NULL), 0);
+    assert_true(seen.count > 100);
+    assert_int_equal(seen.count, rules.count);
+    assert_int_equal(tally.candidates, rules.candidates);
+    assert_true(tally.candidates > 3 * seen.count);
+    rules_deinit(&rules);
+    itemsets_deinit(&sets);
+    csr_deinit(&m);
+}
+
 static void one_rule_reads_as_written(void **state)
 {
     (void)state;
@@ -262,7 +309,8 @@ static void parameters_out_of_range_are_refused(void **state)
     mine_sets(&m, 1, 4, &sets);
     const struct rule_params bad[] = {
         {.min_confidence = 1.1}, {.min_confidence = -1}, {.min_confidence = 0.0 / 0.0},
-        {.min_lift = -1},        {.min_lift = 1e10},     {.max_fisher_p = -0.1}};
+        {.min_lift = -1},        {.min_lift = 1e10},     {.max_fisher_p = -0.1},
+        {.max_q = -0.1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         error_clear(&err);
         assert_int_equal(rules_build(&sets, &bad[i], &rules, &err), ERR_INVALID);
@@ -300,6 +348,15 @@ static void damaged_rules_are_found(void **state)
         assert_int_equal(rules_check(&r, 4, NULL), ERR_CORRUPT);
         fields[f][0] = saved;
     }
+    float *tests[] = {r.q, r.improvement};
+    for (size_t f = 0; f < 2; f++) {
+        tests[f][0] = 1.5f;
+        assert_int_equal(rules_check(&r, 4, NULL), ERR_CORRUPT);
+        tests[f][0] = f ? -1.5f : 0;
+        assert_int_equal(rules_check(&r, 4, NULL), ERR_CORRUPT);
+        tests[f][0] = NAN;
+        assert_int_equal(rules_check(&r, 4, NULL), 0);
+    }
     uint32_t both = r.both[0];
     r.both[0] = 0;
     assert_int_equal(rules_check(&r, 4, NULL), ERR_CORRUPT);
@@ -321,7 +378,7 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     struct csr m = baskets_random(&r, 60, 12, 0.6);
     struct itemsets sets;
     struct rules rules;
-    struct rule_params p = {.max_fisher_p = 1, .threads = 2};
+    struct rule_params p = {.max_fisher_p = 1, .with_q = true, .productive = true, .threads = 2};
     mine_sets(&m, 5, 4, &sets);
     long failures = 0;
     OOM_LOOP
@@ -360,6 +417,7 @@ int main(void)
         cmocka_unit_test(equal_a_recount_ties_included),
         cmocka_unit_test(budget_keeps_the_best_by_leverage),
         cmocka_unit_test(pair_rules_of_a_real_shop_equal_a_recount),
+        cmocka_unit_test(tests_of_a_models_rules_are_those_of_a_visit),
         cmocka_unit_test(one_rule_reads_as_written),
         cmocka_unit_test(no_sets_give_no_rules),
         cmocka_unit_test(parameters_out_of_range_are_refused),
