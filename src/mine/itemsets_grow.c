@@ -27,10 +27,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where a node has so many times as many items as rows, only the items of the rows are looked at.
+ */
+#define FEW_ROWS 32
 /* Fewer rows are not worth looking for equal ones. */
 #define MERGE_ROWS 6
+/* After so many different rows with next to no equal ones, no more are looked for. */
+#define TRIED_ROWS 64
 /* Up to this length insertion sort is faster than going through a bitmap. */
 #define INSERTION_MAX 24
+#define NARROW_WORDS 8
 /* Steps between two looks at the cancel flag: about 2 ms. */
 #define WORK_PER_LOOK (1u << 20)
 #define DEPTH_MAX     2048
@@ -51,11 +57,60 @@ void *scratch(struct worker *w, size_t count, size_t size)
 }
 
 /* Adds up the weights of what follows in the rows, and of the past if that is kept; returns how
- * many different items that are, and in *steps how many entries. */
-static uint32_t count(struct worker *w, const struct node *node, const struct place *places,
-                      uint32_t place_count, uint64_t *steps)
+ * many entries that are. */
+static uint64_t add_up(const struct worker *w, const struct node *node, const struct place *places,
+                       uint32_t place_count)
 {
-    uint32_t touched = 0, *sum = w->sum, *list = w->touched;
+    uint32_t *sum = w->sum;
+    uint64_t entries = 0;
+    for (uint32_t i = 0; i < place_count; i++) {
+        const uint32_t *begin = node->data + places[i].at, *p = begin;
+        uint32_t weight = places[i].weight;
+        __builtin_prefetch(node->data + places[i + 6 < place_count ? i + 6 : i].at);
+        for (; *p != ROW_END; p++)
+            sum[*p] += weight;
+        entries += (uint64_t)(p - begin);
+        if (!w->keeps_past)
+            continue;
+        for (p = begin - 2; *p != ROW_END; p--)
+            sum[*p] += weight;
+        entries += (uint64_t)(begin - 1 - p);
+    }
+    return entries;
+}
+
+/* Lists the items from `k` to `end` whose sums reach the threshold; the others' become zero. */
+static void list_frequent(struct worker *w, uint32_t k, uint32_t end)
+{
+    typedef uint32_t lanes __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef uint64_t halves __attribute__((vector_size(16)));
+    uint32_t least = threshold(w), *sum = w->sum, *list = w->frequent, count = 0;
+    for (; k + 8 <= end; k += 8) {
+        lanes *at = (lanes *)(sum + k);
+        halves any = (halves)((at[0] >= least) | (at[1] >= least));
+        if (any[0] | any[1]) {
+            for (uint32_t i = k; i < k + 8; i++) {
+                list[count] = i;
+                count += sum[i] >= least;
+                sum[i] = sum[i] >= least ? sum[i] : 0;
+            }
+        } else {
+            at[0] = at[1] = (lanes){0};
+        }
+    }
+    for (; k < end; k++) {
+        list[count] = k;
+        count += sum[k] >= least;
+        sum[k] = sum[k] >= least ? sum[k] : 0;
+    }
+    w->frequent_count = count;
+}
+
+/* The same for few rows: only items that are in one of them are looked at. */
+static uint64_t count_few(struct worker *w, const struct node *node, const struct place *places,
+                          uint32_t place_count)
+{
+    uint32_t least = threshold(w), touched = 0, *sum = w->sum, *list = w->frequent;
     uint64_t entries = 0;
     for (uint32_t i = 0; i < place_count; i++) {
         const uint32_t *begin = node->data + places[i].at, *p = begin;
@@ -75,22 +130,39 @@ static uint32_t count(struct worker *w, const struct node *node, const struct pl
         }
         entries += (uint64_t)(begin - 1 - p);
     }
-    *steps = entries;
-    return touched;
+    w->frequent_count = 0;
+    for (uint32_t t = 0; t < touched; t++) {
+        uint32_t local = list[t];
+        if (sum[local] >= least)
+            list[w->frequent_count++] = local;
+        else
+            sum[local] = 0;
+    }
+    return entries;
+}
+
+/* Fills w->frequent, with the supports in w->sum; returns the entries of the rows. */
+static uint64_t count(struct worker *w, const struct node *node, uint32_t e,
+                      const struct place *places, uint32_t place_count)
+{
+    uint32_t from = w->keeps_past ? 0 : e + 1;
+    if (place_count < (node->item_count - from) / FEW_ROWS)
+        return count_few(w, node, places, place_count);
+    uint64_t entries = add_up(w, node, places, place_count);
+    list_frequent(w, from, node->item_count);
+    return entries;
 }
 
 /* All sets: perfect extensions go to w->extra, except those that a group keeps from going with
- * others; what may not be with e goes. The perfect ones come in ascending order, as all of them are
- * in the first row. */
-static void sort_out_all(struct worker *w, const struct node *node, uint32_t e, uint32_t touched,
-                         uint32_t support)
+ * others; what may not be with e goes. */
+static void sort_out_all(struct worker *w, const struct node *node, uint32_t e)
 {
-    uint32_t least = threshold(w), survivors = 0;
+    uint32_t survivors = 0, support = node->support[e];
     const uint32_t *parent = w->job->parent;
-    for (uint32_t t = 0; t < touched; t++) {
-        uint32_t local = w->touched[t], sum = w->sum[local];
+    for (uint32_t f = 0; f < w->frequent_count; f++) {
+        uint32_t local = w->frequent[f], sum = w->sum[local];
         w->sum[local] = 0;
-        if (sum < least || (parent && related(parent, node->item[local], node->item[e])))
+        if (parent && related(parent, node->item[local], node->item[e]))
             continue;
         if (sum == support && !parent)
             w->extra[w->extra_count++] = node->item[local];
@@ -101,16 +173,13 @@ static void sort_out_all(struct worker *w, const struct node *node, uint32_t e, 
 }
 
 /* Closed and maximal sets; false: an item of the past is in all of the baskets. */
-static bool sort_out_closed(struct worker *w, const struct node *node, uint32_t e, uint32_t touched,
-                            uint32_t support)
+static bool sort_out_closed(struct worker *w, const struct node *node, uint32_t e)
 {
-    uint32_t least = threshold(w), survivors = 0, past = 0;
+    uint32_t survivors = 0, past = 0, support = node->support[e];
     bool closed = true;
-    for (uint32_t t = 0; t < touched; t++) {
-        uint32_t local = w->touched[t], sum = w->sum[local];
+    for (uint32_t f = 0; f < w->frequent_count; f++) {
+        uint32_t local = w->frequent[f], sum = w->sum[local];
         w->sum[local] = 0;
-        if (sum < least)
-            continue;
         if (local < e) {
             w->past[past++] = local;
             closed = closed && sum != support;
@@ -151,7 +220,7 @@ static void sort_survivors(struct survivor *s, uint32_t n)
 /* bits: zero, room for all numbers in the row; zero again afterwards. */
 static void sort_row(uint32_t *row, uint32_t length, uint64_t *bits, uint32_t words)
 {
-    if (length <= INSERTION_MAX) {
+    if (length <= INSERTION_MAX && (words > NARROW_WORDS || length <= 4)) {
         for (uint32_t i = 1; i < length; i++) {
             uint32_t x = row[i], j = i;
             for (; j > 0 && row[j - 1] > x; j--)
@@ -262,8 +331,70 @@ static uint32_t renumber_past(const uint32_t *number, const uint32_t *last, uint
     return length;
 }
 
-/* Rows of one item and no past add to no sum and are left out. */
-static bool fill_node(struct worker *w, struct node *child, const struct node *parent,
+/* The rows of the masks, each in the list of its first own item. */
+static void write_rows(struct node *child, const uint64_t *masks, uint32_t count)
+{
+    uint32_t *data = (uint32_t *)child->data, fill = 1;
+    data[0] = ROW_END;
+    for (uint32_t r = 0; r < count; r++) {
+        struct row *row = &child->rows[r];
+        uint32_t front =
+            fill + (uint32_t)__builtin_popcountll(masks[r] & ((1ULL << child->past_count) - 1));
+        for (uint64_t rest = masks[r]; rest; rest &= rest - 1)
+            data[fill++] = (uint32_t)__builtin_ctzll(rest);
+        data[fill++] = ROW_END;
+        row->front = front;
+        row->next = child->list[data[front]];
+        child->list[data[front]] = r;
+    }
+    child->row_count = count;
+    child->data_count = fill;
+}
+
+/* A node of at most 64 items: rows are words with a bit for each item, so that they need no sorting
+ * and are compared and merged as numbers; they are written out at the end. Rows of one item and no
+ * past add to no sum and are left out. */
+static bool fill_narrow(struct worker *w, struct node *child, const struct node *parent,
+                        const struct place *places, uint32_t place_count)
+{
+    struct merger merger;
+    uint64_t *masks = scratch(w, place_count, sizeof *masks);
+    if (!masks || !merger_init(w, &merger, place_count))
+        return false;
+    const uint64_t past = (1ULL << child->past_count) - 1;
+    const uint64_t key = w->job->target == TARGET_MAXIMAL ? UINT64_MAX : ~past;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < place_count; i++) {
+        const uint32_t *begin = parent->data + places[i].at;
+        uint64_t mask = 0;
+        for (const uint32_t *p = begin; *p != ROW_END; p++)
+            mask |= w->bit[*p];
+        if (w->keeps_past)
+            for (const uint32_t *p = begin - 2; *p != ROW_END; p--)
+                mask |= w->bit[*p];
+        if ((mask & (mask - 1)) == 0 || (mask & ~past) == 0)
+            continue;
+        uint32_t slot = 0, weight = places[i].weight;
+        if (merger.slots) {
+            slot = (uint32_t)((mask & key) * 0x9E3779B97F4A7C15u >> 32) & merger.mask;
+            while (merger.slots[slot] && ((masks[merger.slots[slot] - 1] ^ mask) & key))
+                slot = (slot + 1) & merger.mask;
+            if (merger.slots[slot]) {
+                uint32_t other = merger.slots[slot] - 1;
+                child->rows[other].weight += weight;
+                masks[other] &= mask | key;
+                continue;
+            }
+            merger.slots[slot] = count + 1;
+        }
+        masks[count] = mask;
+        child->rows[count++].weight = weight;
+    }
+    write_rows(child, masks, count);
+    return true;
+}
+
+static bool fill_wide(struct worker *w, struct node *child, const struct node *parent,
                       const struct place *places, uint32_t place_count)
 {
     struct merger merger;
@@ -287,6 +418,8 @@ static bool fill_node(struct worker *w, struct node *child, const struct node *p
         if (merger.slots &&
             merged(&merger, child, data, exact ? row : row + past, fill + past, weight))
             continue;
+        if (child->row_count == TRIED_ROWS && i < TRIED_ROWS + TRIED_ROWS / 16)
+            merger.slots = NULL; /* hardly any are equal */
         child->rows[child->row_count++] = (struct row){fill + past, weight, child->list[row[past]]};
         child->list[row[past]] = child->row_count - 1;
         fill += length + 1;
@@ -320,12 +453,17 @@ static void grow_child(struct worker *w, struct node *parent, const struct place
         support[k] = k < past ? 0 : w->survivors[k - past].support;
         child.list[k] = NO_ROW;
         w->number[local] = k + 1;
+        w->bit[local] = 1ULL << (k & 63);
     }
     child.item = item;
     child.support = support;
-    bool filled = fill_node(w, &child, parent, places, place_count);
-    for (uint32_t k = 0; k < total; k++)
-        w->number[k < past ? w->past[k] : w->survivors[k - past].local] = 0;
+    bool filled = total <= 64 && past < 64 ? fill_narrow(w, &child, parent, places, place_count)
+                                           : fill_wide(w, &child, parent, places, place_count);
+    for (uint32_t k = 0; k < total; k++) {
+        uint32_t local = k < past ? w->past[k] : w->survivors[k - past].local;
+        w->number[local] = 0;
+        w->bit[local] = 0;
+    }
     if (filled)
         grow_node(w, &child);
 }
@@ -341,12 +479,12 @@ static void find_singles(struct worker *w, const struct node *node)
 static void extend(struct worker *w, struct node *node, uint32_t e, const struct place *places,
                    uint32_t place_count)
 {
-    uint64_t steps;
-    uint32_t touched = count(w, node, places, place_count, &steps), support = node->support[e];
+    uint64_t steps = count(w, node, e, places, place_count);
+    uint32_t support = node->support[e];
     w->work += steps + place_count;
     if (!w->keeps_past)
-        sort_out_all(w, node, e, touched, support);
-    else if (!sort_out_closed(w, node, e, touched, support))
+        sort_out_all(w, node, e);
+    else if (!sort_out_closed(w, node, e))
         return;
     if (w->job->target != TARGET_MAXIMAL || w->survivor_count + w->past_count == 0)
         found(w, w->length, support);

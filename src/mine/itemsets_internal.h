@@ -20,10 +20,11 @@ struct root {
     uint32_t item_count;   /* ranks; items of every basket are in `everywhere` instead */
     uint32_t *item;        /* [item_count] the item of a rank */
     uint32_t *support;     /* [item_count] ascending, unless ranked */
-    uint32_t *data;        /* ROW_END, then the rows */
-    uint32_t *start;       /* [item_count + 1] into place */
-    uint32_t *place;       /* for each rank, where in data each of its rows goes on behind it */
-    uint64_t *cost;        /* [item_count] entries behind the rank in its rows */
+    uint32_t *data;        /* [data_count] ROW_END, then the rows */
+    uint32_t data_count;
+    uint32_t *start; /* [item_count + 1] into place */
+    uint32_t *place; /* for each rank, where in data each of its rows goes on behind it */
+    uint64_t *cost;  /* [item_count] entries behind the rank in its rows */
     uint64_t total_cost;
     uint32_t *heads; /* [head_count] the ranks to search, the most costly first */
     uint32_t head_count;

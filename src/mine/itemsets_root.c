@@ -241,6 +241,7 @@ static int make_rows(struct builder *b)
     if (!MEM_ZNEW(r->start, (size_t)r->item_count + 1))
         return ERR_NOMEM;
     uint64_t data = lay_out_rows(b);
+    r->data_count = (uint32_t)data;
     MEM_NEW(r->data, data);
     MEM_NEW(r->place, data);
     MEM_NEW(r->heads, r->item_count);

@@ -87,6 +87,11 @@ void found(struct worker *w, uint32_t length, uint32_t support)
     w->status = job->visitor->found(job->visitor->context, w->lane, &group);
 }
 
+/* Room for the nodes of a branch, in words: as much as the rows take some times over, in one block
+ * that stays, so that memory is not given back and asked for all the time. What is not touched
+ * costs nothing. */
+#define RESERVE 65536
+
 static bool worker_init(struct worker *w, struct tasks *tasks, uint32_t index)
 {
     struct grow_job *job = tasks->job;
@@ -95,12 +100,16 @@ static bool worker_init(struct worker *w, struct tasks *tasks, uint32_t index)
     w->keeps_past = job->target != TARGET_ALL;
     w->innermost = &w->outermost;
     arena_init(&w->arena);
+    if (!scratch(w, 4 * (size_t)root->data_count + RESERVE, sizeof *root->data))
+        return false;
+    arena_clear(&w->arena);
     uint32_t all = root->item_count + root->everywhere_count + root->prefix_count;
     w->item = scratch(w, all, sizeof *w->item);
     w->extra = scratch(w, all, sizeof *w->extra);
     w->sum = scratch(w, root->item_count, sizeof *w->sum);
     w->number = scratch(w, root->item_count, sizeof *w->number);
-    w->touched = scratch(w, (size_t)root->item_count + 1, sizeof *w->touched);
+    w->frequent = scratch(w, (size_t)root->item_count + 1, sizeof *w->frequent);
+    w->bit = scratch(w, root->item_count, sizeof *w->bit);
     w->past = scratch(w, root->item_count, sizeof *w->past);
     w->survivors = scratch(w, root->item_count, sizeof *w->survivors);
     if (w->keeps_past && job->parent) {
@@ -113,6 +122,7 @@ static bool worker_init(struct worker *w, struct tasks *tasks, uint32_t index)
         return false;
     memset(w->sum, 0, root->item_count * sizeof *w->sum);
     memset(w->number, 0, root->item_count * sizeof *w->number);
+    memset(w->bit, 0, root->item_count * sizeof *w->bit);
     if (root->prefix_count)
         memcpy(w->item, root->prefix, root->prefix_count * sizeof *w->item);
     return true;

@@ -53,7 +53,9 @@ struct worker {
     uint32_t *extra; /* perfect extensions of the prefix, when all sets are wanted */
     uint32_t extra_count;
     /* scratch for the items of a node; the first two are zero between two uses */
-    uint32_t *sum, *number, *touched, *past;
+    uint32_t *sum, *number, *frequent, *past;
+    uint32_t frequent_count;
+    uint64_t *bit; /* zero between two uses */
     struct survivor *survivors;
     uint32_t survivor_count, past_count;
     uint32_t *reduced; /* a set without the groups of its items */
