@@ -36,7 +36,7 @@
 #define TRIED_ROWS 64
 /* Up to this length insertion sort is faster than going through a bitmap. */
 #define INSERTION_MAX 24
-#define NARROW_WORDS 8
+#define NARROW_WORDS  8
 /* Steps between two looks at the cancel flag: about 2 ms. */
 #define WORK_PER_LOOK (1u << 20)
 #define DEPTH_MAX     2048
@@ -248,7 +248,7 @@ struct merger {
 static bool merger_init(struct worker *w, struct merger *m, uint32_t rows)
 {
     *m = (struct merger){0};
-    if (rows < MERGE_ROWS)
+    if (rows < MERGE_ROWS || w->job->root->extent)
         return true;
     uint32_t size = 16;
     while (size < rows + rows / 2)
@@ -362,6 +362,7 @@ static bool fill_narrow(struct worker *w, struct node *child, const struct node 
     if (!masks || !merger_init(w, &merger, place_count))
         return false;
     const uint64_t past = (1ULL << child->past_count) - 1;
+    const bool single = w->job->root->extent;
     const uint64_t key = w->job->target == TARGET_MAXIMAL ? UINT64_MAX : ~past;
     uint32_t count = 0;
     for (uint32_t i = 0; i < place_count; i++) {
@@ -372,7 +373,7 @@ static bool fill_narrow(struct worker *w, struct node *child, const struct node 
         if (w->keeps_past)
             for (const uint32_t *p = begin - 2; *p != ROW_END; p--)
                 mask |= w->bit[*p];
-        if ((mask & (mask - 1)) == 0 || (mask & ~past) == 0)
+        if ((mask & ~past) == 0 || ((mask & (mask - 1)) == 0 && !single))
             continue;
         uint32_t slot = 0, weight = places[i].weight;
         if (merger.slots) {
@@ -388,7 +389,7 @@ static bool fill_narrow(struct worker *w, struct node *child, const struct node 
             merger.slots[slot] = count + 1;
         }
         masks[count] = mask;
-        child->rows[count++].weight = weight;
+        child->rows[count++] = (struct row){.weight = weight, .basket = places[i].basket};
     }
     write_rows(child, masks, count);
     return true;
@@ -411,7 +412,7 @@ static bool fill_wide(struct worker *w, struct node *child, const struct node *p
         if (w->keeps_past)
             past = renumber_past(w->number, from - 2, row);
         uint32_t length = past + renumber(w->number, from, row + past);
-        if (length < 2 || length == past)
+        if (length == past || (length < 2 && !w->job->root->extent))
             continue;
         sort_row(row, length, bits, words);
         row[length] = ROW_END;
@@ -420,7 +421,8 @@ static bool fill_wide(struct worker *w, struct node *child, const struct node *p
             continue;
         if (child->row_count == TRIED_ROWS && i < TRIED_ROWS + TRIED_ROWS / 16)
             merger.slots = NULL; /* hardly any are equal */
-        child->rows[child->row_count++] = (struct row){fill + past, weight, child->list[row[past]]};
+        child->rows[child->row_count++] =
+            (struct row){fill + past, weight, child->list[row[past]], places[i].basket};
         child->list[row[past]] = child->row_count - 1;
         fill += length + 1;
     }
@@ -482,17 +484,18 @@ static void extend(struct worker *w, struct node *node, uint32_t e, const struct
     uint64_t steps = count(w, node, e, places, place_count);
     uint32_t support = node->support[e];
     w->work += steps + place_count;
-    if (!w->keeps_past)
+    if (w->all)
         sort_out_all(w, node, e);
-    else if (!sort_out_closed(w, node, e))
+    else if (!sort_out_closed(w, node, e) || (w->job->root->extent && place_count == support &&
+                                              !nothing_shared(w, w->length, places, place_count)))
         return;
     if (w->job->target != TARGET_MAXIMAL || w->survivor_count + w->past_count == 0)
         found(w, w->length, support);
     if (w->survivor_count == 0 || (w->length >= w->job->max_length && !w->job->parent))
         return;
-    if (!w->keeps_past && (w->survivor_count == 1 || w->length + 1 == w->job->max_length))
+    if (w->all && (w->survivor_count == 1 || w->length + 1 == w->job->max_length))
         find_singles(w, node);
-    else if (table_pays(w, steps, support))
+    else if (table_pays(w, steps, place_count, support))
         grow_table(w, node, places, place_count);
     else
         grow_child(w, node, places, place_count, steps);
@@ -513,7 +516,7 @@ void grow_item(struct worker *w, struct node *node, uint32_t local, const struct
         return;
     struct arena_mark mark = arena_mark(&w->arena);
     push(w, w->length++, node->item[local]);
-    if (w->length == w->job->max_length && !w->keeps_past)
+    if (w->length == w->job->max_length && w->all)
         found(w, w->length, node->support[local]);
     else
         extend(w, node, local, places, place_count);
@@ -528,11 +531,11 @@ void grow_item(struct worker *w, struct node *node, uint32_t local, const struct
  * before it matters. */
 uint32_t node_gather(struct worker *w, struct node *node, uint32_t local, struct place *places)
 {
-    uint32_t n = 0, more = w->keeps_past ? 0 : 1;
+    uint32_t n = 0, more = w->all ? 1 : 0;
     for (uint32_t r = node->list[local], next; r != NO_ROW; r = next) {
         struct row *row = &node->rows[r];
         next = row->next;
-        places[n++] = (struct place){++row->front, row->weight};
+        places[n++] = (struct place){++row->front, row->weight, row->basket};
         const uint32_t *rest = node->data + row->front;
         if (rest[0] != ROW_END && rest[more] != ROW_END) {
             row->next = node->list[rest[0]];

@@ -13,6 +13,12 @@
 /* Begins the first row and ends every row; no item has this number. */
 #define ROW_END UINT32_MAX
 
+struct extent {
+    uint64_t signature; /* of the items of the row; prefix and everywhere items too */
+    uint32_t at, length;
+};
+uint64_t item_signature(uint32_t item); /* one bit */
+
 /* The baskets as the first level of the search sees them: items numbered by rank, 0 the rarest
  * frequent one; rows ascending, ended by ROW_END, rows of fewer than two items left out. */
 struct root {
@@ -24,7 +30,10 @@ struct root {
     uint32_t data_count;
     uint32_t *start; /* [item_count + 1] into place */
     uint32_t *place; /* for each rank, where in data each of its rows goes on behind it */
-    uint64_t *cost;  /* [item_count] entries behind the rank in its rows */
+    /* For closed sets of sparse baskets, else NULL: the row of each place, and where rows are. */
+    uint32_t *basket;
+    struct extent *extent;
+    uint64_t *cost; /* [item_count] entries behind the rank in its rows */
     uint64_t total_cost;
     uint32_t *heads; /* [head_count] the ranks to search, the most costly first */
     uint32_t head_count;

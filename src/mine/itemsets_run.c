@@ -67,7 +67,7 @@ void found(struct worker *w, uint32_t length, uint32_t support)
                                   .worker = w->index};
     if (w->status)
         return;
-    if (w->keeps_past && job->parent) {
+    if (!w->all && job->parent) {
         group.length = reduce(w, length);
         group.items = w->reduced;
         group.same = 0;
@@ -97,7 +97,8 @@ static bool worker_init(struct worker *w, struct tasks *tasks, uint32_t index)
     struct grow_job *job = tasks->job;
     const struct root *root = job->root;
     *w = (struct worker){.job = job, .tasks = tasks, .index = index};
-    w->keeps_past = job->target != TARGET_ALL;
+    w->all = job->target == TARGET_ALL;
+    w->keeps_past = !w->all && !root->extent;
     w->innermost = &w->outermost;
     arena_init(&w->arena);
     if (!scratch(w, 4 * (size_t)root->data_count + RESERVE, sizeof *root->data))
@@ -112,7 +113,9 @@ static bool worker_init(struct worker *w, struct tasks *tasks, uint32_t index)
     w->bit = scratch(w, root->item_count, sizeof *w->bit);
     w->past = scratch(w, root->item_count, sizeof *w->past);
     w->survivors = scratch(w, root->item_count, sizeof *w->survivors);
-    if (w->keeps_past && job->parent) {
+    if (root->extent)
+        w->common = scratch(w, (size_t)root->item_count + 1, sizeof *w->common);
+    if (!w->all && job->parent) {
         w->reduced = scratch(w, all, sizeof *w->reduced);
         w->is_group = scratch(w, job->item_span, sizeof *w->is_group);
         if (w->is_group)
@@ -134,10 +137,10 @@ void worker_begin(struct worker *w)
     w->length = root->prefix_count;
     w->extra_count = 0;
     for (uint32_t k = 0; k < root->everywhere_count; k++) {
-        if (w->keeps_past)
-            push(w, w->length++, root->everywhere[k]);
-        else
+        if (w->all)
             w->extra[w->extra_count++] = root->everywhere[k];
+        else
+            push(w, w->length++, root->everywhere[k]);
     }
 }
 

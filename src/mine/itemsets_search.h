@@ -11,10 +11,11 @@
 
 struct place {
     uint32_t at, weight; /* where in data a row goes on, how many baskets it stands for */
+    uint32_t basket;     /* the row of the root it comes from, when these are told apart */
 };
 
 struct row {
-    uint32_t front, weight, next;
+    uint32_t front, weight, next, basket;
 };
 
 /* A conditional database. Its items have numbers: first those that were passed before (the past;
@@ -46,7 +47,8 @@ struct worker {
     struct task *task;
     void *lane;
     uint32_t index;
-    bool keeps_past; /* closed and maximal sets */
+    bool all;        /* all sets, not closed or maximal ones */
+    bool keeps_past; /* in the rows */
     struct arena arena;
     uint32_t *item; /* the prefix, room for a longer set behind it */
     uint32_t length, same;
@@ -58,6 +60,7 @@ struct worker {
     uint64_t *bit; /* zero between two uses */
     struct survivor *survivors;
     uint32_t survivor_count, past_count;
+    uint32_t *common;  /* scratch: what baskets share */
     uint32_t *reduced; /* a set without the groups of its items */
     bool *is_group;    /* [item_span] scratch, false between two uses */
     struct node *outermost, **innermost;
@@ -86,8 +89,12 @@ static inline void push(struct worker *w, uint32_t at, uint32_t item)
         w->same = at;
 }
 
+/* No item outside the first `length` of w->item is in all the baskets (itemsets_close.c). */
+bool nothing_shared(struct worker *w, uint32_t length, const struct place *places,
+                    uint32_t place_count);
+
 /* Whether a table of all combinations of the survivors costs less than going on. */
-bool table_pays(const struct worker *w, uint64_t steps, uint32_t support);
+bool table_pays(const struct worker *w, uint64_t steps, uint32_t place_count, uint32_t support);
 void grow_table(struct worker *w, struct node *node, const struct place *places,
                 uint32_t place_count);
 

@@ -20,29 +20,40 @@
 /* Closures take eight bytes. */
 #define CLOSURE_BITS 12
 /* Additions of a table that cost as much as one step of a sweep. */
-#define TABLE_ADDS 96
+/* More rows are not searched for those of a combination. */
+#define ROWS_MAX     2048
+#define TABLE_ADDS   96
 #define CLOSURE_ADDS 12
 
 typedef uint16_t counters __attribute__((vector_size(16), may_alias));
 typedef uint64_t word __attribute__((may_alias));
 
+/* Of a combination: to be given out; not itself, but maybe those behind it; none of them. */
+enum verdict { WANTED, PASSING, USELESS };
+
 struct table {
     uint16_t *sums;    /* [2^bits] */
     uint64_t *closure; /* [2^bits] or NULL */
-    uint32_t bits;     /* survivors, and for maximal sets the past above them */
-    uint32_t own;      /* survivors */
+    uint16_t *rows;    /* [place_count] what each row holds of the survivors, or NULL */
+    const struct place *places;
+    struct place *of_set; /* [place_count] scratch */
+    uint32_t place_count;
+    uint32_t bits; /* survivors, and for maximal sets the past above them */
+    uint32_t own;  /* survivors */
     uint32_t least;
     uint32_t local[TABLE_BITS];
     uint32_t apart[TABLE_BITS]; /* survivors that may not be with this one */
 };
 
-bool table_pays(const struct worker *w, uint64_t steps, uint32_t support)
+bool table_pays(const struct worker *w, uint64_t steps, uint32_t place_count, uint32_t support)
 {
     uint64_t bits = w->survivor_count, room = steps + 16, adds = TABLE_ADDS;
     uint32_t most = TABLE_BITS;
     if (w->job->target == TARGET_MAXIMAL)
         bits += w->past_count;
-    if (w->job->target == TARGET_CLOSED) {
+    if (w->job->root->extent && place_count > ROWS_MAX)
+        return false;
+    if (w->job->target == TARGET_CLOSED && w->keeps_past) {
         if (w->past_count > 64 - CLOSURE_BITS)
             return false;
         most = CLOSURE_BITS;
@@ -112,6 +123,8 @@ static void fill_table(const struct worker *w, const struct node *node, struct t
             for (const uint32_t *p = begin - 1; *p != ROW_END; p--)
                 mask |= number[*p];
         t->sums[mask] = (uint16_t)(t->sums[mask] + places[i].weight);
+        if (t->rows)
+            t->rows[i] = (uint16_t)mask;
         if (!t->closure)
             continue;
         uint64_t row = mask;
@@ -124,7 +137,7 @@ static void fill_table(const struct worker *w, const struct node *node, struct t
 
 static bool keep_apart(const struct worker *w, const struct node *node, struct table *t)
 {
-    if (!w->job->parent || w->keeps_past)
+    if (!w->job->parent || !w->all)
         return false;
     bool any = false;
     for (uint32_t a = 0; a < t->own; a++)
@@ -136,22 +149,50 @@ static bool keep_apart(const struct worker *w, const struct node *node, struct t
     return any;
 }
 
-static bool is_wanted(const struct worker *w, const struct table *t, uint32_t mask)
+/* Whether the baskets of the combination, which is w->item up to `length`, share no more. */
+static enum verdict judge_by_baskets(struct worker *w, const struct table *t, uint32_t mask,
+                                     uint32_t length)
 {
-    if (t->closure)
-        return t->closure[mask] == mask;
-    if (w->job->target == TARGET_ALL)
-        return true;
+    uint32_t n = 0, highest = 31 - (uint32_t)__builtin_clz(mask);
+    bool whole = true;
+    for (uint32_t b = 0; b < t->own; b++) {
+        if ((mask >> b & 1) || t->sums[mask | 1u << b] != t->sums[mask])
+            continue;
+        if (b < highest)
+            return USELESS;
+        whole = false;
+    }
+    if (!whole)
+        return PASSING;
+    for (uint32_t i = 0; i < t->place_count; i++)
+        if ((t->rows[i] & mask) == mask)
+            t->of_set[n++] = t->places[i];
+    return nothing_shared(w, length, t->of_set, n) ? WANTED : USELESS;
+}
+
+static enum verdict judge(struct worker *w, const struct table *t, uint32_t mask, uint32_t length)
+{
+    if (w->all)
+        return WANTED;
+    if (t->rows)
+        return judge_by_baskets(w, t, mask, length);
+    if (t->closure) {
+        uint64_t extra = t->closure[mask] ^ mask;
+        if (extra == 0)
+            return WANTED;
+        uint64_t later = ((1ULL << t->own) - 1) & ~((2ULL << (31 - __builtin_clz(mask))) - 1);
+        return extra & ~later ? USELESS : PASSING;
+    }
     for (uint32_t b = 0; b < t->bits; b++)
         if (!(mask >> b & 1) && t->sums[mask | 1u << b] >= t->least)
-            return false;
-    return true;
+            return PASSING;
+    return WANTED;
 }
 
 static void walk_table(struct worker *w, const struct node *node, const struct table *t)
 {
     uint32_t length = w->length, mask = 0, last[TABLE_BITS], depth = 0, bit = 0;
-    uint32_t room = w->keeps_past ? t->own : w->job->max_length - w->length;
+    uint32_t room = w->all ? w->job->max_length - w->length : t->own;
     for (;;) {
         /* Try `bit` behind the `depth` bits chosen. */
         if (bit == t->own || depth == room) {
@@ -168,10 +209,14 @@ static void walk_table(struct worker *w, const struct node *node, const struct t
             continue;
         }
         push(w, length + depth, node->item[t->local[bit]]);
-        mask = more;
-        last[depth++] = bit++;
-        if (is_wanted(w, t, mask))
-            found(w, length + depth, t->sums[mask]);
+        enum verdict verdict = judge(w, t, more, length + depth + 1);
+        if (verdict == WANTED)
+            found(w, length + depth + 1, t->sums[more]);
+        if (verdict != USELESS) {
+            mask = more;
+            last[depth++] = bit;
+        }
+        bit++;
         if (w->status)
             return;
     }
@@ -180,13 +225,20 @@ static void walk_table(struct worker *w, const struct node *node, const struct t
 void grow_table(struct worker *w, struct node *node, const struct place *places,
                 uint32_t place_count)
 {
-    bool closed = w->job->target == TARGET_CLOSED, maximal = w->job->target == TARGET_MAXIMAL;
+    bool closed = w->job->target == TARGET_CLOSED && w->keeps_past,
+         maximal = w->job->target == TARGET_MAXIMAL;
     struct table t = {.own = w->survivor_count,
                       .bits = w->survivor_count + (maximal ? w->past_count : 0),
                       .least = atomic_load_explicit(w->job->threshold, memory_order_relaxed)};
     size_t size = (size_t)1 << t.bits;
     t.sums = scratch(w, size < 8 ? 8 : size, sizeof *t.sums);
     t.closure = closed ? scratch(w, size, sizeof *t.closure) : NULL;
+    if (w->job->root->extent) {
+        t.rows = scratch(w, place_count, sizeof *t.rows);
+        t.of_set = scratch(w, place_count, sizeof *t.of_set);
+        t.places = places;
+        t.place_count = place_count;
+    }
     if (w->status)
         return;
     memset(t.sums, 0, (size < 8 ? 8 : size) * sizeof *t.sums);
@@ -207,7 +259,7 @@ void grow_table(struct worker *w, struct node *node, const struct place *places,
     if (closed)
         and_supersets(t.closure, t.bits);
     w->work += size;
-    bool apart = keep_apart(w, node, &t), all = !w->keeps_past && !apart;
+    bool apart = keep_apart(w, node, &t), all = w->all && !apart;
     if (all && !w->job->visitor && w->job->min_length <= w->length + 1 &&
         w->job->max_length - w->length >= t.own + w->extra_count)
         count_found(w, count_frequent(t.sums, t.bits, t.least));

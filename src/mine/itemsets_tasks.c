@@ -168,8 +168,8 @@ static uint32_t root_gather(const struct worker *w, uint32_t rank, struct place 
     const struct root *root = w->job->root;
     uint32_t n = 0;
     for (uint32_t k = root->start[rank]; k < root->start[rank + 1]; k++)
-        if (w->keeps_past || root->data[root->place[k]] != ROW_END)
-            places[n++] = (struct place){root->place[k], 1};
+        if (!w->all || root->data[root->place[k]] != ROW_END)
+            places[n++] = (struct place){root->place[k], 1, root->basket ? root->basket[k] : 0};
     return n;
 }
 

@@ -1,0 +1,70 @@
+/* Whether a set is closed, from the baskets themselves: what is common to those that hold it. Every
+ * basket has a signature, a word with a bit for each of its items, so a few ANDs rule out nearly
+ * all items; what is left of one short basket are candidates, and each further basket drops those
+ * it has not. In sparse baskets a handful of them is enough, so the cost is some words a set, and
+ * nothing needs to be kept. */
+#include "itemsets_search.h"
+
+uint64_t item_signature(uint32_t item)
+{
+    return 1ULL << (item * 0x9E3779B9u >> 26);
+}
+
+/* The candidates of the shortest basket looked at: items of the common signature outside the set.
+ */
+static uint32_t first_candidates(struct worker *w, uint32_t length, const struct extent *row,
+                                 uint64_t shared)
+{
+    const struct root *root = w->job->root;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row->length; i++) {
+        uint32_t rank = root->data[row->at + i], item = root->item[rank];
+        w->common[count] = rank;
+        count += (item_signature(item) & shared) != 0;
+    }
+    uint32_t kept = 0;
+    for (uint32_t c = 0; c < count; c++) {
+        uint32_t i = 0;
+        while (i < length && w->item[i] != root->item[w->common[c]])
+            i++;
+        w->common[kept] = w->common[c];
+        kept += i == length;
+    }
+    return kept;
+}
+
+static bool has(const uint32_t *row, uint32_t length, uint32_t rank)
+{
+    while (length > 1) {
+        uint32_t half = length / 2;
+        row += row[half] <= rank ? half : 0;
+        length -= half;
+    }
+    return *row == rank;
+}
+
+bool nothing_shared(struct worker *w, uint32_t length, const struct place *places,
+                    uint32_t place_count)
+{
+    const struct root *root = w->job->root;
+    uint64_t own = 0, shared = UINT64_MAX;
+    const struct extent *best = &root->extent[places[0].basket];
+    for (uint32_t i = 0; i < length; i++)
+        own |= item_signature(w->item[i]);
+    for (uint32_t i = 0; i < place_count && shared != own; i++) {
+        const struct extent *row = &root->extent[places[i].basket];
+        shared &= row->signature;
+        best = row->length < best->length ? row : best;
+    }
+    uint32_t count = first_candidates(w, length, best, shared);
+    for (uint32_t i = 0; i < place_count && count; i++) {
+        const struct extent *row = &root->extent[places[i].basket];
+        uint32_t kept = 0;
+        for (uint32_t c = 0; c < count; c++) {
+            w->common[kept] = w->common[c];
+            kept += has(root->data + row->at, row->length, w->common[c]);
+        }
+        count = kept;
+    }
+    return count == 0;
+}
