@@ -76,6 +76,10 @@ void grow_item(struct worker *w, struct node *node, uint32_t local, const struct
 uint32_t node_gather(struct worker *w, struct node *node, uint32_t local, struct place *places);
 
 void worker_begin(struct worker *w); /* at the empty set: the prefix of the root */
+/* The node of the survivors. False: w->status tells why. `steps` bounds the entries of its rows. */
+bool node_build(struct worker *w, struct node *child, const struct node *parent,
+                const struct place *places, uint32_t place_count, uint64_t steps);
+
 void *scratch(struct worker *w, size_t count,
               size_t size); /* until the item is done; NULL: status */
 /* The first `length` of w->item are a set (a group, with the extras) of that support. */
