@@ -19,6 +19,7 @@ struct setwriter_options {
     uint32_t basket_count;       /* what shares are of */
     enum text_format format;
     bool sorted; /* a set's items ascend by column: equal sets are equal lines, at a cost */
+    struct progress *progress; /* a group may stand for more sets than anyone waits for */
 };
 
 struct setwriter;

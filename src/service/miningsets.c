@@ -91,7 +91,8 @@ int mining_sets(struct mining *m, struct laneout *out, struct error *err)
                                                   .column = m->flist.column,
                                                   .basket_count = m->report->baskets,
                                                   .format = q->output_format,
-                                                  .sorted = q->sorted || q->flist || q->groups};
+                                                  .sorted = q->sorted || q->flist || q->groups,
+                                                  .progress = q->progress};
         writer = setwriter_new(out, &options, err);
         if (!writer)
             return ERR_NOMEM;

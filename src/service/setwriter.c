@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_BYTES 64
-#define TAILS      64
+#define TAIL_BYTES  64
+#define TAILS       64
+#define CANCEL_SETS 4096 /* between two looks */
 
 struct form {
     const char *header, *begin;
@@ -36,6 +37,7 @@ struct setwriter {
     const uint32_t *column;
     uint32_t basket_count;
     bool sorted;
+    const struct progress *progress;
     struct itemtext text;
     atomic_uint_fast64_t count;
 };
@@ -88,6 +90,7 @@ struct setwriter *setwriter_new(struct laneout *out, const struct setwriter_opti
     w->column = options->column;
     w->basket_count = options->basket_count;
     w->sorted = options->sorted;
+    w->progress = options->progress;
     if (itemtext_init(&w->text, options->items, options->format, err) == 0 &&
         put_header(w, err) == 0)
         return w;
@@ -210,8 +213,7 @@ static inline bool put_line(struct lane *lane, uint32_t count, const struct tail
     to += length - lane->writer->form->replaced;
     memcpy(to, tail->text, TAIL_BYTES);
     lane->out->at = to + tail->length;
-    lane->count++;
-    return true;
+    return ++lane->count % CANCEL_SETS || !progress_cancelled(lane->writer->progress);
 }
 
 static bool put_sorted_set(struct lane *lane, uint32_t count, const struct tail *tail)
@@ -252,6 +254,12 @@ static bool put_choices(struct lane *lane, const struct itemset_group *g, const 
     }
 }
 
+/* Why a set could not be put; when the output failed, laneout_finish says so in the end. */
+static int failure(const struct lane *lane)
+{
+    return progress_cancelled(lane->writer->progress) ? ERR_CANCELLED : ERR_NOMEM;
+}
+
 static int write_group(void *context, void *opened, const struct itemset_group *g)
 {
     struct lane *lane = opened;
@@ -267,8 +275,8 @@ static int write_group(void *context, void *opened, const struct itemset_group *
         if (!put_item(lane, i, g->items[i]))
             return ERR_NOMEM;
     if (g->min_choice == 0 && g->length && !put_set(lane, g->length, tail))
-        return ERR_IO;
-    return g->extra_count == 0 || put_choices(lane, g, tail) ? 0 : ERR_IO;
+        return failure(lane);
+    return g->extra_count == 0 || put_choices(lane, g, tail) ? 0 : failure(lane);
 }
 
 struct itemset_visitor setwriter_visitor(struct setwriter *w)
