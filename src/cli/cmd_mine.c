@@ -262,15 +262,16 @@ static void print_stats(const struct mining_report *r)
             (unsigned long long)clock_peak_rss());
 }
 
-static int run(struct flags *f, struct mining_request *q)
+static int run(const struct flags *f, const struct mining_request *q)
 {
+    struct mining_request request = *q;
     struct error err = ERROR_INIT;
     struct mining_report report = {0};
     struct progress progress;
     progress_init(&progress);
-    q->progress = &progress;
+    request.progress = &progress;
     struct watch *watch = watch_start(&progress, NULL, &err);
-    int rc = watch ? mining_run(q, &report, &err) : (int)err.code;
+    int rc = watch ? mining_run(&request, &report, &err) : (int)err.code;
     watch_stop(watch);
     if (rc == 0)
         print_notes(f, &report);

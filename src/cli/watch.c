@@ -109,7 +109,7 @@ void watch_stop(struct watch *w)
     if (!w)
         return;
     atomic_store(&w->stopping, true);
-    pthread_kill(w->thread, SIGTERM);
+    pthread_kill(w->thread, SIGINT);
     pthread_join(w->thread, NULL);
     if (w->terminal)
         fputs("\r\033[K", stderr);

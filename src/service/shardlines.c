@@ -92,18 +92,20 @@ static int take_lines(struct shardlines *l, const uint32_t *only, struct error *
     int rc = end_row(l, err);
     while (rc == 0 && l->rest.len > 0) {
         struct str before = l->rest, line;
-        uint32_t group;
+        uint32_t group = 0;
         rc = take_group(l, &line, &group, err);
-        if (rc == 0 && begun && group != l->group) {
+        if (rc)
+            break;
+        if (begun && group != l->group) {
             l->rest = before;
             l->line--;
             break;
         }
-        l->group = group;
-        if (rc == 0 && !begun && l->seen[group])
+        if (!begun && l->seen[group])
             return refuse(l, "the group's lines do not stand together: sort the file", err);
         begun = true;
-        if (rc == 0 && (!only || *only == group))
+        l->group = group;
+        if (!only || *only == group)
             rc = take_ranks(l, line, err);
         if (rc == 0)
             rc = end_row(l, err);
