@@ -10,12 +10,13 @@
 
 struct ruletrie {
     uint32_t node_count;
-    uint32_t root_span;    /* items 0..root_span-1 are looked up directly at the first level */
-    uint32_t *root;        /* [root_span] node of a first item, UINT32_MAX none */
-    uint32_t *item;        /* [node_count] */
-    uint32_t *child_start; /* [node_count + 1] */
-    uint32_t *rule_start;  /* [node_count], with rule_end: rules ending at the node */
-    uint32_t *rule_end;
+    uint32_t root_span; /* items 0..root_span-1 are looked up directly at the first level */
+    uint32_t *root;     /* [root_span] node of a first item, UINT32_MAX none */
+    uint32_t *item;     /* [node_count] */
+    struct ruletrie_node {
+        uint32_t child_start;          /* to the next one's */
+        uint32_t rule_start, rule_end; /* rules ending at the node */
+    } * node;                          /* [node_count + 1] */
 };
 
 int ruletrie_build(const struct rules *rules, uint32_t item_count, struct ruletrie *out,

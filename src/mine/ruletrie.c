@@ -4,7 +4,8 @@
  * appending each one's children keeps children side by side. Cost of building: O(rules x length).
  *
  * Matching walks the basket and the children together; where one side is much longer it is searched
- * by halves. Depth is at most RULE_ITEMS_MAX. */
+ * by halves. It waits for memory most of the time, so nodes are asked for in groups before they are
+ * read. Depth is at most RULE_ITEMS_MAX. */
 #include "mine/ruletrie.h"
 
 #include "base/mem.h"
@@ -68,23 +69,19 @@ static bool freeze(struct ruletrie *t, const drafts *nodes, uint32_t item_count)
     t->root_span = item_count;
     MEM_NEW(t->root, item_count);
     MEM_NEW(t->item, nodes->count);
-    MEM_NEW(t->child_start, nodes->count + 1);
-    MEM_NEW(t->rule_start, nodes->count);
-    MEM_NEW(t->rule_end, nodes->count);
-    if (!t->root || !t->item || !t->child_start || !t->rule_start || !t->rule_end)
+    MEM_NEW(t->node, nodes->count + 1);
+    if (!t->root || !t->item || !t->node)
         return false;
     for (uint32_t i = 0; i < item_count; i++)
         t->root[i] = NO_NODE;
     for (uint32_t k = 0; k < t->node_count; k++) {
         const struct draft *node = &nodes->at[k];
         t->item[k] = node->item;
-        t->child_start[k] = node->child_start;
-        t->rule_start[k] = node->begin;
-        t->rule_end[k] = node->ends;
+        t->node[k] = (struct ruletrie_node){node->child_start, node->begin, node->ends};
         if (node->depth == 1)
             t->root[node->item] = k;
     }
-    t->child_start[t->node_count] = t->node_count;
+    t->node[t->node_count] = (struct ruletrie_node){.child_start = t->node_count};
     return true;
 }
 
@@ -107,15 +104,14 @@ void ruletrie_deinit(struct ruletrie *t)
 {
     free(t->root);
     free(t->item);
-    free(t->child_start);
-    free(t->rule_start);
-    free(t->rule_end);
+    free(t->node);
     *t = (struct ruletrie){0};
 }
 
 size_t ruletrie_bytes(const struct ruletrie *t)
 {
-    return ((size_t)t->root_span + 4 * (size_t)t->node_count + 1) * sizeof *t->item;
+    return ((size_t)t->root_span + t->node_count) * sizeof *t->item +
+           ((size_t)t->node_count + 1) * sizeof *t->node;
 }
 
 struct match {
@@ -126,40 +122,68 @@ struct match {
     void *context;
 };
 
-/* First place in the ascending list at or behind `from` whose value is not below `value`: steps
- * that double, then halves. */
+/* First place in the ascending list behind `from`, whose value is below `value`, with a value not
+ * below it: steps that double, then halves, which the compiler makes without a branch to guess. */
 static uint32_t gallop(const uint32_t *list, uint32_t from, uint32_t end, uint32_t value)
 {
-    uint32_t step = 1, low = from;
+    uint32_t step = 1;
     while (end - from > step && list[from + step] < value) {
-        low = from + step;
+        from += step;
         step *= 2;
     }
-    uint32_t high = end - from > step ? from + step : end;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (list[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
+    const uint32_t *base = list + from; /* below `value` */
+    uint32_t length = end - from < step ? end - from : step;
+    while (length > 1) {
+        uint32_t half = length / 2;
+        base += (base[half] < value) * half;
+        length -= half;
     }
-    return low;
+    return (uint32_t)(base - list) + 1;
 }
 
-/* The node is matched by items before `next`. */
-static void match_node(const struct match *m, uint32_t node, uint32_t next)
+/* Children found in the basket, up to a number: their nodes come from memory while others are still
+ * looked for. */
+#define AHEAD 16
+struct matched {
+    uint32_t node, next; /* matched by items before `next` */
+};
+
+static void match_nodes(const struct match *m, const struct matched *matched, uint32_t count);
+
+static void match_children(const struct match *m, struct matched parent)
 {
     const struct ruletrie *t = m->trie;
-    if (t->rule_start[node] < t->rule_end[node])
-        m->visit(m->context, t->rule_start[node], t->rule_end[node]);
-    uint32_t child = t->child_start[node], end = t->child_start[node + 1];
+    uint32_t child = t->node[parent.node].child_start, end = t->node[parent.node + 1].child_start;
+    uint32_t next = parent.next, count = 0;
+    struct matched found[AHEAD];
     while (child < end && next < m->count) {
-        if (t->item[child] < m->items[next])
+        if (t->item[child] < m->items[next]) {
             child = gallop(t->item, child, end, m->items[next]);
-        else if (m->items[next] < t->item[child])
+        } else if (m->items[next] < t->item[child]) {
             next = gallop(m->items, next, m->count, t->item[child]);
-        else
-            match_node(m, child++, ++next);
+        } else {
+            __builtin_prefetch(&t->node[child]);
+            found[count++] = (struct matched){child++, ++next};
+            if (count == AHEAD) {
+                match_nodes(m, found, count);
+                count = 0;
+            }
+        }
+    }
+    match_nodes(m, found, count);
+}
+
+static void match_nodes(const struct match *m, const struct matched *matched, uint32_t count)
+{
+    const struct ruletrie *t = m->trie;
+    for (uint32_t k = 0; k < count; k++)
+        __builtin_prefetch(&t->item[t->node[matched[k].node].child_start]);
+    for (uint32_t k = 0; k < count; k++) {
+        const struct ruletrie_node *node = &t->node[matched[k].node];
+        if (node->rule_start < node->rule_end)
+            m->visit(m->context, node->rule_start, node->rule_end);
+        if (matched[k].next < m->count)
+            match_children(m, matched[k]);
     }
 }
 
@@ -167,9 +191,18 @@ void ruletrie_match(const struct ruletrie *t, const uint32_t *items, uint32_t co
                     rule_visitor visit, void *context)
 {
     struct match match = {t, items, count, visit, context};
+    struct matched found[AHEAD];
+    uint32_t roots = 0;
     for (uint32_t i = 0; i < count; i++) {
         assert(i == 0 || items[i - 1] < items[i]);
-        if (items[i] < t->root_span && t->root[items[i]] != NO_NODE)
-            match_node(&match, t->root[items[i]], i + 1);
+        if (items[i] >= t->root_span || t->root[items[i]] == NO_NODE)
+            continue;
+        __builtin_prefetch(&t->node[t->root[items[i]]]);
+        found[roots++] = (struct matched){t->root[items[i]], i + 1};
+        if (roots == AHEAD) {
+            match_nodes(&match, found, roots);
+            roots = 0;
+        }
     }
+    match_nodes(&match, found, roots);
 }
