@@ -1,6 +1,8 @@
 """GET /rules, held against a recount of the orders."""
 import collections
 import json
+import pathlib
+import re
 
 import pytest
 
@@ -84,6 +86,19 @@ def test_pair_rules_equal_a_recount(server, shop_directory):
     compare(server, expected, len(baskets), 0.01, 0.3)
 
 
+def check_readme(baskets):
+    """The README's rules: "Of 100 orders with … (x, y), N also have … (z); of all orders|with …, M"."""
+    text = pathlib.Path("README.md").read_text()
+    lines = re.findall(r"^- Of 100 orders with .*\((.+)\), (\d+) also have .*\((\w+)\); (.*), (\d+)", text, re.M)
+    assert len(lines) == 5
+    for left, share, right, other, base in lines:
+        left = left.split(", ")
+        both = [b for b in baskets if set(left) <= b]
+        assert round(100 * sum(right in b for b in both) / len(both)) == int(share)
+        rest = baskets if other == "of all orders" else [b for b in baskets if left[1] in b]
+        assert round(100 * sum(right in b for b in rest) / len(rest)) == int(base)
+
+
 def test_uci_rules_equal_a_recount_of_the_file(start, tmp_path):
     source = SHARED / "online-retail" / "online_retail.csv.gz"
     if not source.exists():
@@ -110,6 +125,7 @@ def test_uci_rules_equal_a_recount_of_the_file(start, tmp_path):
                 orders[row["InvoiceNo"]][row["StockCode"]] += int(row["Quantity"])
     baskets = [{i for i, q in lines.items() if q > 0} for lines in orders.values()]
     baskets = [b for b in baskets if b]
+    check_readme(baskets)
     server = start(data=data)
     compare(server, recount(baskets, 0.01, 0.5), len(baskets), 0.01, 0.5)
     answer = server.get("/recommend?items=22697&limit=3").json()
