@@ -29,6 +29,7 @@ struct mining_request {
     uint32_t groups, group;
     bool one_group; /* `group` is given; else, of shards, all groups of the file */
     const char *flist;
+    const char *item_groups; /* file of groupfile.h; NULL: none */
     const char *const *with; /* NULL-terminated lists of items; or NULL */
     const char *const *without;
     /* The most frequent sets, or the best rules, best first; 0: all. Sets of one support are in or

@@ -15,7 +15,7 @@ struct flags {
     const char *support, *target, *min_length, *max_length, *threads, *top, *by;
     const char *max_itemsets, *memory_limit, *output, *output_format, *format;
     const char *confidence, *lift, *max_p, *max_q, *antecedents, *consequents, *measures;
-    const char *groups, *group, *flist;
+    const char *groups, *group, *flist, *item_groups;
     const char *with[ITEMS_MAX + 1], *without[ITEMS_MAX + 1];
     const char *antecedent_only[ITEMS_MAX + 1], *consequent_only[ITEMS_MAX + 1];
     bool count, stats, productive, sorted;
@@ -206,6 +206,8 @@ static bool parse_groups(const struct flags *f, struct mining_request *q)
     else if (f->flist && (f->groups || f->support))
         cli_usage("--flist has the %s already; leave out --%s", f->groups ? "groups" : "support",
                   f->groups ? "groups" : "support");
+    else if (f->flist && f->item_groups)
+        cli_usage("shards are cut without item groups; use --groups on the file");
     else if (!f->flist && !(f->groups && f->group))
         cli_usage("one part of a whole file takes both --groups Q and --group g");
     else if (f->flist && q->target != TARGET_ALL)
@@ -222,6 +224,7 @@ static bool make_request(const struct flags *f, struct mining_request *q)
     *q = (struct mining_request){.output = f->output,
                                  .stats = f->stats,
                                  .count_only = f->count,
+                                 .item_groups = f->item_groups,
                                  .sorted = f->sorted,
                                  .with = f->with,
                                  .without = f->without};
@@ -297,6 +300,7 @@ int cmd_mine(struct settings *settings, int argc, char **argv)
         {.name = "groups", .text = &f.groups},
         {.name = "group", .text = &f.group},
         {.name = "flist", .text = &f.flist},
+        {.name = "item-groups", .text = &f.item_groups},
         {.name = "top", .text = &f.top},
         {.name = "by", .text = &f.by},
         {.name = "confidence", .text = &f.confidence},

@@ -67,6 +67,8 @@ static const struct command commands[] = {
      "  --target NAME                    all (default), closed, maximal or rules\n"
      "  --min-length N, --max-length N   items in a set (default 1, no limit)\n"
      "  --with ITEM, --without ITEM      only what holds it; leave it out; may repeat\n"
+     "  --item-groups FILE               lines `item TAB group`: groups count as items of their\n"
+     "                                   baskets, never together with their own; may nest\n"
      "  --sorted                         items of a set ascending, not as they were found; slower\n"
      "  --count                          print only how many there are\n"
      "  --top K                          the K most frequent sets (equal ones are in or out\n"

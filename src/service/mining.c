@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "service/groupfile.h"
 #include "service/outfile.h"
 
 #include <stdio.h>
@@ -99,6 +100,7 @@ static int choose_params(struct mining *m, struct error *err)
             mining_find_items(m, "without", q->without, &m->without, &m->params.without_count, err);
     m->params.with = m->with;
     m->params.without = m->without;
+    m->params.parent = m->parent;
     return rc;
 }
 
@@ -148,7 +150,10 @@ static int read_input(struct mining *m, struct error *err)
     report->repeats = m->baskets.repeats;
     if (report->baskets == 0)
         return error_set(err, ERR_INVALID, "%s: there are no baskets in it", q->path);
-    return q->stats ? count_items(m, err) : 0;
+    rc = q->stats ? count_items(m, err) : 0;
+    if (rc == 0 && q->item_groups)
+        rc = groupfile_add(q->item_groups, q->progress, &m->baskets, &m->parent, err);
+    return rc;
 }
 
 static int write_count(struct mining *m, struct laneout *out, struct error *err)
@@ -196,5 +201,6 @@ int mining_run(const struct mining_request *request, struct mining_report *repor
     baskets_deinit(&m.baskets);
     free(m.with);
     free(m.without);
+    free(m.parent);
     return rc;
 }

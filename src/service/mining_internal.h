@@ -14,6 +14,7 @@ struct mining {
     struct textfile lines; /* likewise */
     struct itemset_params params;
     uint32_t *with, *without; /* columns */
+    uint32_t *parent;         /* by column; NULL: no groups */
 };
 
 /* Marks the failure as one of the request; its code. */
