@@ -45,6 +45,7 @@ struct mining_request {
     uint32_t antecedents, consequents; /* most items of a side; 0: any, one */
     const char *const *antecedent_only, *const *consequent_only; /* lists of items, not NULL */
     struct rule_columns columns;
+    bool adjust_size; /* columns of the odds ratio among baskets of like size, see strata.h */
 
     uint32_t threads; /* 0: one per core */
     struct progress *progress;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "mine/rules.h"
+#include "mine/strata.h"
 #include "service/itemtext.h"
 #include "service/laneout.h"
 
@@ -34,9 +35,17 @@ void rule_columns_names(struct buf *out);
 
 struct rulewriter;
 
-/* `out` must outlive it. Errors as itemtext_init. */
-struct rulewriter *rulewriter_new(struct laneout *out, const struct baskets *baskets,
-                                  enum text_format format, const struct rule_columns *columns,
+struct rulewriter_options {
+    const struct baskets *items; /* whose names are shown */
+    enum text_format format;
+    const struct rule_columns *columns;
+    /* TSV and NDJSON: adds adjusted_odds_ratio, adjusted_low and adjusted_high (strata.h), at the
+     * cost of a pass over the baskets of the rule's rarest items. NULL: does not. */
+    const struct strata *strata;
+};
+
+/* `out` and `strata` must outlive it. Errors as itemtext_init. */
+struct rulewriter *rulewriter_new(struct laneout *out, const struct rulewriter_options *options,
                                   struct error *err) WARN_UNUSED;
 int rulewriter_take(void *writer, const struct rule *rule); /* a rule_taker */
 uint64_t rulewriter_count(const struct rulewriter *w);

@@ -15,7 +15,7 @@ struct flags {
     const char *support, *target, *min_length, *max_length, *threads, *top, *by;
     const char *max_itemsets, *memory_limit, *output, *output_format, *format;
     const char *confidence, *lift, *max_p, *max_q, *antecedents, *consequents, *measures;
-    const char *groups, *group, *flist, *item_groups;
+    const char *groups, *group, *flist, *item_groups, *adjust;
     const char *with[ITEMS_MAX + 1], *without[ITEMS_MAX + 1];
     const char *antecedent_only[ITEMS_MAX + 1], *consequent_only[ITEMS_MAX + 1];
     bool count, stats, productive, sorted;
@@ -103,6 +103,7 @@ static bool fitting_options(const struct flags *f, const struct mining_request *
         {"antecedents", f->antecedents, true},
         {"consequents", f->consequents, true},
         {"measures", f->measures, true},
+        {"adjust", f->adjust, true},
         {"antecedent-only", f->antecedent_only[0], true},
         {"consequent-only", f->consequent_only[0], true},
         {"min-length", f->min_length, false},
@@ -139,6 +140,11 @@ static bool parse_rules(const struct flags *f, struct mining_request *q)
         !cli_number("consequents", f->consequents, 1, RULE_ITEMS_MAX, &consequents) ||
         !parse_columns(f->measures ? f->measures : DEFAULT_MEASURES, q))
         return false;
+    q->adjust_size = f->adjust;
+    if (f->adjust && (strcmp(f->adjust, "size") != 0 || q->output_format == TEXT_FIMI)) {
+        cli_usage("--adjust: 'size' is what there is, with --output-format tsv or ndjson");
+        return false;
+    }
     q->antecedents = (uint32_t)antecedents;
     q->consequents = (uint32_t)consequents;
     q->productive = f->productive;
@@ -300,6 +306,7 @@ int cmd_mine(struct settings *settings, int argc, char **argv)
         {.name = "groups", .text = &f.groups},
         {.name = "group", .text = &f.group},
         {.name = "flist", .text = &f.flist},
+        {.name = "adjust", .text = &f.adjust},
         {.name = "item-groups", .text = &f.item_groups},
         {.name = "top", .text = &f.top},
         {.name = "by", .text = &f.by},

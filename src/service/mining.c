@@ -135,6 +135,16 @@ static int read_shards(struct mining *m, struct error *err)
     return 0;
 }
 
+static int note_sizes(struct mining *m, struct error *err)
+{
+    const struct csr *rows = &m->baskets.rows;
+    if (!MEM_NEW(m->size_of, rows->rows))
+        return error_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t b = 0; b < rows->rows; b++)
+        m->size_of[b] = size_bin(rows->start[b + 1] - rows->start[b]);
+    return 0;
+}
+
 static int read_input(struct mining *m, struct error *err)
 {
     const struct mining_request *q = m->request;
@@ -151,6 +161,8 @@ static int read_input(struct mining *m, struct error *err)
     if (report->baskets == 0)
         return error_set(err, ERR_INVALID, "%s: there are no baskets in it", q->path);
     rc = q->stats ? count_items(m, err) : 0;
+    if (rc == 0 && q->adjust_size)
+        rc = note_sizes(m, err);
     if (rc == 0 && q->item_groups)
         rc = groupfile_add(q->item_groups, q->progress, &m->baskets, &m->parent, err);
     return rc;
@@ -201,6 +213,7 @@ int mining_run(const struct mining_request *request, struct mining_report *repor
     baskets_deinit(&m.baskets);
     free(m.with);
     free(m.without);
+    free(m.size_of);
     free(m.parent);
     return rc;
 }

@@ -14,6 +14,7 @@ struct mining {
     struct textfile lines; /* likewise */
     struct itemset_params params;
     uint32_t *with, *without; /* columns */
+    uint32_t *size_of;        /* size_bin of each basket before groups are added; NULL: not asked */
     uint32_t *parent;         /* by column; NULL: no groups */
 };
 

@@ -118,11 +118,18 @@ int mining_rules(struct mining *m, struct laneout *out, struct error *err)
 {
     const struct mining_request *q = m->request;
     struct taking taking = {.mining = m};
+    struct strata strata = {0};
     uint8_t *sides;
     int rc = choose_sides(m, &sides, err);
     struct rule_params params = params_of(m, sides);
     if (rc == 0 && out) {
-        taking.writer = rulewriter_new(out, &m->baskets, q->output_format, &q->columns, err);
+        const struct rulewriter_options options = {.items = &m->baskets,
+                                                   .format = q->output_format,
+                                                   .columns = &q->columns,
+                                                   .strata = m->size_of ? &strata : NULL};
+        if (m->size_of)
+            rc = strata_build(&m->baskets.rows, m->size_of, SIZE_BINS, &strata, err);
+        taking.writer = rc == 0 ? rulewriter_new(out, &options, err) : NULL;
         rc = taking.writer ? 0 : ERR_NOMEM;
     }
     if (rc == 0)
@@ -130,6 +137,7 @@ int mining_rules(struct mining *m, struct laneout *out, struct error *err)
     if (rc == ERR_INVALID)
         m->report->usage = true;
     rulewriter_free(taking.writer);
+    strata_deinit(&strata);
     free(sides);
     m->report->results = taking.count;
     return rc;

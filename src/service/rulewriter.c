@@ -12,6 +12,8 @@ struct rulewriter {
     struct outlane *lane;
     enum text_format format;
     struct rule_columns columns;
+    const struct strata *strata;
+    struct counts *tables; /* [strata->count] of the rule */
     struct itemtext text;
     struct buf line;
     uint64_t count;
@@ -98,8 +100,8 @@ static void put_items(const struct rulewriter *w, struct buf *line, const uint32
 {
     for (uint32_t i = 0; i < count; i++)
         buf_str(line, itemtext_of(&w->text, items[i]));
-    if (line->len && w->format != TEXT_FIMI)
-        line->len--; /* the last separator */
+    if (w->format != TEXT_FIMI)
+        line->len -= line->len > 0; /* the last separator */
 }
 
 static void put_fimi(const struct rulewriter *w, struct buf *line, const struct rule *rule)
@@ -116,28 +118,73 @@ static void put_fimi(const struct rulewriter *w, struct buf *line, const struct 
     buf_text(line, ")\n");
 }
 
-static void put_tsv(const struct rulewriter *w, struct buf *line, const struct rule *rule)
+/* A field behind the count. */
+static void put_name(const struct rulewriter *w, struct buf *line, const char *name)
+{
+    if (w->format == TEXT_TSV) {
+        buf_char(line, '\t');
+        return;
+    }
+    buf_text(line, ",\"");
+    buf_text(line, name);
+    buf_text(line, "\":");
+}
+
+/* Undefined is an empty cell, or null. */
+static void put_number(const struct rulewriter *w, struct buf *line, double value)
+{
+    if (w->format != TEXT_TSV || !isnan(value))
+        buf_f64(line, value);
+}
+
+static void put_columns(const struct rulewriter *w, struct buf *line, const struct rule *rule)
+{
+    for (unsigned i = 0; i < w->columns.count; i++) {
+        unsigned column = w->columns.column[i];
+        put_name(w, line, column_name(column));
+        if (column == RULE_PRODUCTIVE)
+            buf_text(line, rule->productive ? "true" : "false");
+        else
+            put_number(w, line, value_of(rule, column));
+    }
+}
+
+static const char *const adjusted_names[] = {"adjusted_odds_ratio", "adjusted_low",
+                                             "adjusted_high"};
+
+static int put_adjusted(const struct rulewriter *w, struct buf *line, const struct rule *rule)
+{
+    const struct item_list x = {rule->antecedent, rule->antecedent_length},
+                           y = {rule->consequent, rule->consequent_length};
+    struct adjusted adjusted;
+    if (!w->strata)
+        return 0;
+    int rc = strata_count(w->strata, x, y, w->tables, NULL);
+    if (rc)
+        return rc;
+    strata_adjust(w->tables, w->strata->count, &adjusted);
+    const double values[] = {adjusted.odds_ratio, adjusted.low, adjusted.high};
+    for (unsigned i = 0; i < 3; i++) {
+        put_name(w, line, adjusted_names[i]);
+        put_number(w, line, values[i]);
+    }
+    return 0;
+}
+
+static int put_tsv(const struct rulewriter *w, struct buf *line, const struct rule *rule)
 {
     put_items(w, line, rule->antecedent, rule->antecedent_length);
     buf_char(line, '\t');
     put_items(w, line, rule->consequent, rule->consequent_length);
     buf_char(line, '\t');
     buf_u64(line, rule->counts.c);
-    for (unsigned i = 0; i < w->columns.count; i++) {
-        unsigned column = w->columns.column[i];
-        buf_char(line, '\t');
-        if (column == RULE_PRODUCTIVE) {
-            buf_text(line, rule->productive ? "true" : "false");
-            continue;
-        }
-        double value = value_of(rule, column);
-        if (!isnan(value))
-            buf_f64(line, value);
-    }
+    put_columns(w, line, rule);
+    int rc = put_adjusted(w, line, rule);
     buf_char(line, '\n');
+    return rc;
 }
 
-static void put_ndjson(const struct rulewriter *w, struct buf *line, const struct rule *rule)
+static int put_ndjson(const struct rulewriter *w, struct buf *line, const struct rule *rule)
 {
     buf_text(line, "{\"antecedent\":[");
     put_items(w, line, rule->antecedent, rule->antecedent_length);
@@ -145,17 +192,10 @@ static void put_ndjson(const struct rulewriter *w, struct buf *line, const struc
     put_items(w, line, rule->consequent, rule->consequent_length);
     buf_text(line, "],\"count\":");
     buf_u64(line, rule->counts.c);
-    for (unsigned i = 0; i < w->columns.count; i++) {
-        unsigned column = w->columns.column[i];
-        buf_text(line, ",\"");
-        buf_text(line, column_name(column));
-        buf_text(line, "\":");
-        if (column == RULE_PRODUCTIVE)
-            buf_text(line, rule->productive ? "true" : "false");
-        else
-            buf_f64(line, value_of(rule, column));
-    }
+    put_columns(w, line, rule);
+    int rc = put_adjusted(w, line, rule);
     buf_text(line, "}\n");
+    return rc;
 }
 
 static int put_line(struct rulewriter *w)
@@ -173,15 +213,16 @@ static int put_line(struct rulewriter *w)
 int rulewriter_take(void *writer, const struct rule *rule)
 {
     struct rulewriter *w = writer;
+    int rc = 0;
     buf_clear(&w->line);
     if (w->format == TEXT_FIMI)
         put_fimi(w, &w->line, rule);
     else if (w->format == TEXT_TSV)
-        put_tsv(w, &w->line, rule);
+        rc = put_tsv(w, &w->line, rule);
     else
-        put_ndjson(w, &w->line, rule);
+        rc = put_ndjson(w, &w->line, rule);
     w->count++;
-    return put_line(w);
+    return rc ? rc : put_line(w);
 }
 
 static void put_header(struct rulewriter *w)
@@ -193,11 +234,14 @@ static void put_header(struct rulewriter *w)
         buf_char(&w->line, '\t');
         buf_text(&w->line, column_name(w->columns.column[i]));
     }
+    for (unsigned i = 0; w->strata && i < 3; i++) {
+        buf_char(&w->line, '\t');
+        buf_text(&w->line, adjusted_names[i]);
+    }
     buf_char(&w->line, '\n');
 }
 
-struct rulewriter *rulewriter_new(struct laneout *out, const struct baskets *baskets,
-                                  enum text_format format, const struct rule_columns *columns,
+struct rulewriter *rulewriter_new(struct laneout *out, const struct rulewriter_options *options,
                                   struct error *err)
 {
     struct rulewriter *w;
@@ -205,10 +249,13 @@ struct rulewriter *rulewriter_new(struct laneout *out, const struct baskets *bas
         error_set(err, ERR_NOMEM, "output: out of memory");
         return NULL;
     }
-    w->format = format;
-    w->columns = *columns;
+    w->format = options->format;
+    w->columns = *options->columns;
+    w->strata = options->strata;
     buf_init(&w->line, 0);
-    int rc = itemtext_init(&w->text, baskets, format, err);
+    int rc = itemtext_init(&w->text, options->items, options->format, err);
+    if (rc == 0 && w->strata && !MEM_NEW(w->tables, w->strata->count))
+        rc = error_set(err, ERR_NOMEM, "output: out of memory");
     w->lane = rc == 0 ? laneout_open(out, NULL) : NULL;
     if (rc == 0 && !w->lane)
         rc = error_set(err, ERR_NOMEM, "output: out of memory");
@@ -236,5 +283,6 @@ void rulewriter_free(struct rulewriter *w)
         laneout_close(w->lane);
     itemtext_deinit(&w->text);
     buf_deinit(&w->line);
+    free(w->tables);
     free(w);
 }

@@ -214,6 +214,31 @@ def test_all_measures_are_columns(tmp_path):
         "2 -> 1 (6 0.6 1.333333333)", "1 -> 2 (6 0.666666667 1.333333333)"]
 
 
+def test_odds_ratios_are_adjusted_for_basket_size(tmp_path):
+    baskets = random_baskets(40, list("abcdefgh"))
+    file = write(tmp_path / "b.dat", baskets)
+    words = ("--target", "rules", "--support", 2, "--measures", "odds_ratio", "--adjust", "size")
+    lines = [json.loads(line) for line in mine(*words, "--output-format", "ndjson", file).splitlines()]
+    table = [line.split("\t") for line in mine(*words, "--output-format", "tsv", file).splitlines()]
+    assert table[0][-3:] == ["adjusted_odds_ratio", "adjusted_low", "adjusted_high"] and len(lines) > 10
+    size_bin = {0: 0, 1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5}
+    for record, row in zip(lines, table[1:]):
+        above = below = 0
+        for size in set(size_bin.values()):
+            rows = [set(b) for b in baskets if size_bin[len(b)] == size]
+            x = [r >= set(record["antecedent"]) for r in rows]
+            y = [r >= set(record["consequent"]) for r in rows]
+            if rows:
+                above += sum(a and b for a, b in zip(x, y)) * sum(not a and not b for a, b in zip(x, y)) / len(rows)
+                below += sum(a and not b for a, b in zip(x, y)) * sum(b and not a for a, b in zip(x, y)) / len(rows)
+        ratio = record["adjusted_odds_ratio"]
+        assert ratio == (pytest.approx(above / below) if below else None)
+        assert row[-3] == "" if ratio is None else float(row[-3]) == ratio
+        if ratio and record["adjusted_low"] is not None:
+            assert record["adjusted_low"] <= ratio <= record["adjusted_high"]
+    assert "tsv" in usage("--target", "rules", "--support", 2, "--adjust", "size", file)
+
+
 # Published counts (retail and so on are FIMI files): file, support, all sets, closed sets.
 KNOWN = [("retail", 88, 7712, 7695), ("retail", 44, 19836, 19698), ("retail", 9, 240852, 189077),
          ("retail", 5, 1506775, 504142), ("T10I4D100K", 100, 27532, 26806), ("T10I4D100K", 20, 129875, 107822),
