@@ -160,8 +160,10 @@ install: all ## install the program and its systemd unit under DESTDIR, PREFIX (
 # libFuzzer (clang, libclang-rt): each driver for FUZZ_SECONDS, starting from the saved inputs.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(filter-out src/base/assets.c src/base/version.c src/base/parallel.c, \
-	$(wildcard src/base/*.c src/ingest/*.c)) tests/support/fuzzcheck.c tests/support/transcript.c
+FUZZ_SRC := $(filter-out src/base/assets.c src/base/version.c, $(wildcard src/base/*.c src/ingest/*.c)) \
+	$(patsubst %,src/%.c,data/baskets data/basketnames data/dict data/csr mine/groups \
+	service/textfile service/flist service/shardlines service/groupfile) \
+	$(patsubst %,tests/support/%.c,fuzzcheck transcript basketcheck)
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC)
 	@mkdir -p $(@D)

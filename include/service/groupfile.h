@@ -13,4 +13,7 @@
  * changed on success. */
 int groupfile_add(const char *path, struct progress *progress, struct baskets *b, uint32_t **parent,
                   struct error *err) WARN_UNUSED;
+/* The same from the file's text. */
+int groupfile_parse(struct str text, struct baskets *b, uint32_t **parent,
+                    struct error *err) WARN_UNUSED;
 #endif

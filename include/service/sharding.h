@@ -48,6 +48,7 @@ struct flist {
 /* ERR_INVALID names the line. */
 int flist_read(const char *path, struct progress *progress, struct flist *out,
                struct error *err) WARN_UNUSED;
+int flist_parse(struct str text, struct flist *out, struct error *err) WARN_UNUSED; /* likewise */
 void flist_deinit(struct flist *f);
 
 /* A share or a count as baskets, at least 1. ERR_INVALID: more than there are. */

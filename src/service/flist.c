@@ -85,21 +85,28 @@ static int read_lines(struct str text, struct flist *f, struct error *err)
     return rc;
 }
 
-int flist_read(const char *path, struct progress *progress, struct flist *out, struct error *err)
+int flist_parse(struct str text, struct flist *out, struct error *err)
 {
     struct flist f = {0};
+    int rc = read_lines(text, &f, err);
+    if (rc == 0)
+        *out = f;
+    else
+        flist_deinit(&f);
+    return rc;
+}
+
+int flist_read(const char *path, struct progress *progress, struct flist *out, struct error *err)
+{
     struct textfile file;
     struct error local = ERROR_INIT;
     int rc = textfile_open(path, progress, &file, err);
     if (rc)
         return rc;
-    rc = read_lines(file.text, &f, &local);
+    rc = flist_parse(file.text, out, &local);
     textfile_close(&file);
-    if (rc == 0) {
-        *out = f;
+    if (rc == 0)
         return 0;
-    }
-    flist_deinit(&f);
     if (err && err->code == OK)
         err->line = local.line;
     return error_set(err, local.code, "%s: %s", path, local.text);

@@ -102,18 +102,11 @@ static int add(struct str text, struct baskets *b, struct dict *names, uint32_t 
     return 0;
 }
 
-int groupfile_add(const char *path, struct progress *progress, struct baskets *b, uint32_t **parent,
-                  struct error *err)
+int groupfile_parse(struct str text, struct baskets *b, uint32_t **parent, struct error *err)
 {
     struct dict names = {0};
-    struct textfile file;
-    struct error local = ERROR_INIT;
     *parent = NULL;
-    int rc = textfile_open(path, progress, &file, err);
-    if (rc)
-        return rc;
-    rc = add(file.text, b, &names, parent, &local);
-    textfile_close(&file);
+    int rc = add(text, b, &names, parent, err);
     if (rc == 0) {
         dict_deinit(&b->names);
         b->names = names;
@@ -122,6 +115,21 @@ int groupfile_add(const char *path, struct progress *progress, struct baskets *b
     dict_deinit(&names);
     free(*parent);
     *parent = NULL;
+    return rc;
+}
+
+int groupfile_add(const char *path, struct progress *progress, struct baskets *b, uint32_t **parent,
+                  struct error *err)
+{
+    struct textfile file;
+    struct error local = ERROR_INIT;
+    int rc = textfile_open(path, progress, &file, err);
+    if (rc)
+        return rc;
+    rc = groupfile_parse(file.text, b, parent, &local);
+    textfile_close(&file);
+    if (rc == 0)
+        return 0;
     if (err && err->code == OK)
         err->line = local.line;
     return error_set(err, local.code, "%s: %s", path, local.text);

@@ -3,6 +3,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "data/baskets.h"
+#include "mine/itemsets.h"
+#include "service/groupfile.h"
+#include "service/sharding.h"
+#include "service/shardlines.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -142,4 +146,68 @@ bool basketcheck(struct str text, uint32_t threads)
     baskets_deinit(&b);
     free(s.word);
     return rc == 0;
+}
+
+void fuzzcheck_baskets(const uint8_t *data, size_t size)
+{
+    basketcheck((struct str){(const char *)data, size}, 1);
+}
+
+static void check_lines(struct str text)
+{
+    struct shardlines lines;
+    struct error err = ERROR_INIT;
+    bool seen[5] = {false};
+    assert(shardlines_init(&lines, text, 5, 300, NULL) == 0);
+    int rc;
+    while ((rc = shardlines_next(&lines, NULL, &err)) == 0 && !lines.ended) {
+        const struct csr *m = &lines.rows;
+        assert(lines.group < 5 && !seen[lines.group] && m->rows > 0 && csr_check(m, NULL) == 0);
+        seen[lines.group] = true;
+        for (uint32_t r = 0; r < m->rows; r++) {
+            assert(m->start[r] < m->start[r + 1]);
+            for (uint64_t e = m->start[r] + 1; e < m->start[r + 1]; e++)
+                assert(m->column[e - 1] < m->column[e]);
+        }
+    }
+    assert(rc == 0 || (rc == ERR_INVALID && err.line > 0));
+    shardlines_deinit(&lines);
+}
+
+static void check_flist(struct str text)
+{
+    struct flist f;
+    struct error err = ERROR_INIT;
+    int rc = flist_parse(text, &f, &err);
+    assert(rc == 0 || (rc == ERR_INVALID && err.line > 0));
+    if (rc)
+        return;
+    assert(f.baskets && f.support && f.shards);
+    for (uint32_t r = 0; r < f.items.rows.cols; r++)
+        assert(f.column[r] < f.items.rows.cols);
+    flist_deinit(&f);
+}
+
+static void check_groups(struct str text)
+{
+    struct baskets b;
+    uint32_t *parent;
+    struct error err = ERROR_INIT;
+    assert(baskets_parse(STR("a b\n1 c\n\nb\n"), 1, &b, NULL) == 0);
+    uint64_t entries = csr_entries(&b.rows);
+    int rc = groupfile_parse(text, &b, &parent, &err);
+    assert(rc == 0 || rc == ERR_INVALID);
+    assert(b.names.count == b.rows.cols && b.rows.rows == 4 && csr_entries(&b.rows) >= entries);
+    assert(csr_check(&b.rows, NULL) == 0);
+    for (uint32_t c = 0; rc == 0 && c < b.rows.cols; c++)
+        assert(parent[c] == ITEM_NONE || parent[c] < b.rows.cols);
+    free(parent);
+    baskets_deinit(&b);
+}
+
+void fuzzcheck_shards(const uint8_t *data, size_t size)
+{
+    void (*const checks[])(struct str text) = {check_lines, check_flist, check_groups};
+    if (size > 0)
+        checks[data[0] % 3]((struct str){(const char *)data + 1, size - 1});
 }

@@ -8,4 +8,9 @@
 /* True: the text is good, and was read with this many threads as the slow reader does. */
 bool basketcheck(struct str text, uint32_t threads);
 
+/* What the fuzz drivers run: the reader; and the readers of sharded lines, of F-lists and of item
+ * groups, one of them by the first byte, which give what is in range or an error with a line. */
+void fuzzcheck_baskets(const uint8_t *data, size_t size);
+void fuzzcheck_shards(const uint8_t *data, size_t size);
+
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "support/basketcheck.h"
 #include "support/fuzzcheck.h"
 
 static void check_ndjson(const uint8_t *data, size_t size)
@@ -75,6 +76,8 @@ static void saved_inputs_pass_the_checks_of_their_drivers(void **state)
     run_directory("csv", check_csv);
     run_directory("fimi", check_fimi);
     run_directory("decompress", fuzzcheck_decompress);
+    run_directory("baskets", fuzzcheck_baskets);
+    run_directory("shards", fuzzcheck_shards);
 }
 
 int main(void)

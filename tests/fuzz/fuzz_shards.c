@@ -1,0 +1,9 @@
+#include "support/basketcheck.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzzcheck_shards(data, size);
+    return 0;
+}
