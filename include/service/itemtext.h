@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* FIMI: items parted by blanks; TSV: by commas; NDJSON: arrays of strings. */
-enum text_format { TEXT_FIMI, TEXT_TSV, TEXT_NDJSON };
-bool text_format_parse(struct str name, enum text_format *out); /* "fimi", "tsv", "ndjson" */
+enum text_format { TEXT_AUTO, TEXT_FIMI, TEXT_TSV, TEXT_NDJSON }; /* AUTO: not chosen yet */
+bool text_format_parse(struct str name, enum text_format *out);   /* "fimi", "tsv", "ndjson" */
 
 #define ITEMTEXT_CHUNK 16
 

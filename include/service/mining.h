@@ -12,8 +12,9 @@ struct mining_request {
     const char *path;   /* "-": standard input */
     const char *output; /* NULL: standard output */
     enum reader_format format;
-    enum text_format output_format;
-    double support_share; /* > 0: of the baskets, at most 1; else */
+    enum text_format output_format; /* TEXT_AUTO: FIMI for FIMI, TSV for records, whose items may
+                                       have blanks in their names */
+    double support_share;           /* > 0: of the baskets, at most 1; else */
     uint32_t support; /* baskets; 0: one, and for the best rules as many as proves to be enough */
     bool stats;       /* fill the report's `items`, which takes a pass over the entries */
     bool sorted;      /* items of a set in their order; so is one part of many, see below */

@@ -141,7 +141,7 @@ static bool parse_rules(const struct flags *f, struct mining_request *q)
         !parse_columns(f->measures ? f->measures : DEFAULT_MEASURES, q))
         return false;
     q->adjust_size = f->adjust;
-    if (f->adjust && (strcmp(f->adjust, "size") != 0 || q->output_format == TEXT_FIMI)) {
+    if (f->adjust && (strcmp(f->adjust, "size") != 0 || q->output_format <= TEXT_FIMI)) {
         cli_usage("--adjust: 'size' is what there is, with --output-format tsv or ndjson");
         return false;
     }

@@ -97,7 +97,7 @@ static const struct command commands[] = {
      "  --flist FILE [--group g]         the input is shards, sorted; only group g\n\n"
      "Files:\n"
      "  --output FILE                    instead of standard output\n"
-     "  --output-format NAME             fimi (default), tsv or ndjson\n"
+     "  --output-format NAME             fimi (default, for records tsv), tsv or ndjson\n"
      "  --format NAME                    of the input: fimi, csv, ndjson or json\n"
      "  --threads N                      default: one per core; the output does not depend on it\n"
      "  --stats                          what was read and found, how fast, to standard error\n",

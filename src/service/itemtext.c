@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 static const char *const format_names[] = {
-    [TEXT_FIMI] = "fimi", [TEXT_TSV] = "tsv", [TEXT_NDJSON] = "ndjson"};
+    [TEXT_AUTO] = "", [TEXT_FIMI] = "fimi", [TEXT_TSV] = "tsv", [TEXT_NDJSON] = "ndjson"};
 static const char separators[] = {[TEXT_FIMI] = ' ', [TEXT_TSV] = ',', [TEXT_NDJSON] = ','};
 
 bool text_format_parse(struct str name, enum text_format *out)
 {
-    for (unsigned i = 0; i < sizeof format_names / sizeof format_names[0]; i++) {
+    for (unsigned i = TEXT_FIMI; i < sizeof format_names / sizeof format_names[0]; i++) {
         if (str_eq(name, str_of(format_names[i]))) {
             *out = (enum text_format)i;
             return true;

@@ -81,6 +81,9 @@ int mining_find_items(struct mining *m, const char *option, const char *const *n
 static int choose_params(struct mining *m, struct error *err)
 {
     const struct mining_request *q = m->request;
+    m->format = q->output_format;
+    if (m->format == TEXT_AUTO)
+        m->format = m->report->input.format == FORMAT_FIMI ? TEXT_FIMI : TEXT_TSV;
     m->params = (struct itemset_params){.target = q->target,
                                         .min_length = q->min_length,
                                         .max_length = q->max_length ? q->max_length : UINT32_MAX,

@@ -9,6 +9,7 @@
 struct mining {
     const struct mining_request *request;
     struct mining_report *report;
+    enum text_format format; /* of the output */
     struct baskets baskets;
     struct flist flist;    /* of shards */
     struct textfile lines; /* likewise */

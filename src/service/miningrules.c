@@ -124,7 +124,7 @@ int mining_rules(struct mining *m, struct laneout *out, struct error *err)
     struct rule_params params = params_of(m, sides);
     if (rc == 0 && out) {
         const struct rulewriter_options options = {.items = &m->baskets,
-                                                   .format = q->output_format,
+                                                   .format = m->format,
                                                    .columns = &q->columns,
                                                    .strata = m->size_of ? &strata : NULL};
         if (m->size_of)

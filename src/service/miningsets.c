@@ -90,7 +90,7 @@ int mining_sets(struct mining *m, struct laneout *out, struct error *err)
         const struct setwriter_options options = {.items = mining_items(m),
                                                   .column = m->flist.column,
                                                   .basket_count = m->report->baskets,
-                                                  .format = q->output_format,
+                                                  .format = m->format,
                                                   .sorted = q->sorted || q->flist || q->groups,
                                                   .progress = q->progress};
         writer = setwriter_new(out, &options, err);
