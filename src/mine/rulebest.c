@@ -101,7 +101,7 @@ int rules_best(const struct csr *baskets, const struct itemset_params *itemsets,
                void *context, struct rule_tally *tally, struct error *err)
 {
     struct itemset_params round = *itemsets;
-    struct rule_tally own;
+    struct rule_tally own = {0};
     struct keeping k = {0};
     uint32_t least = itemsets->min_support ? itemsets->min_support : 1;
     assert(itemsets->target == TARGET_ALL && itemsets->with_count == 0 && itemsets->shards == 0);

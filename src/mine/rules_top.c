@@ -206,7 +206,7 @@ int rules_top(const struct itemsets *sets, const struct rule_params *params,
               const struct rule_top *top, rule_taker take, void *context, struct rule_tally *tally,
               struct error *err)
 {
-    struct rule_tally own;
+    struct rule_tally own = {0};
     struct top *t;
     if (top->k == 0 || top->k > UINT32_MAX - 1)
         return error_set(err, ERR_INVALID, "rules: the number to keep is not in [1,2^32-2]");
