@@ -6,14 +6,13 @@
 
 #include "base/rng.h"
 #include "http/conn.h"
+#include "http/mhd.h"
 #include "http/request.h"
 #include "service/live.h"
 #include "service/metrics.h"
 
 #include <pthread.h>
 #include <uv.h>
-
-struct MHD_Daemon;
 
 enum loop_command {
     LOOP_DRAIN = 1, /* take no new connections, end when nothing is in flight */
@@ -28,6 +27,7 @@ struct loop {
     uv_timer_t timer;     /* what the daemon asks for */
     uv_timer_t housework; /* deadlines, draining */
     uv_async_t bell;
+    struct mhd mhd;
     struct MHD_Daemon *daemon;
     int listener; /* -1: the daemon's, or closed */
 

@@ -19,10 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct conn *conn_of(struct MHD_Connection *connection)
+static struct conn *conn_of(const struct loop *loop, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        loop->mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
@@ -32,7 +32,7 @@ void exchange_connection(void *cls, struct MHD_Connection *connection, void **so
     struct loop *loop = cls;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+            loop->mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *socket_context = conns_add(&loop->conns, info->connect_fd, clock_mono_ns());
     } else if (*socket_context) {
         conns_remove(&loop->conns, *socket_context);
@@ -52,7 +52,7 @@ void *exchange_target(void *cls, const char *target, struct MHD_Connection *conn
     size_t length = strnlen(target, HEAD_TARGET_BYTES + 1);
     bool cut = length > HEAD_TARGET_BYTES;
     r->connection = connection;
-    r->conn = conn_of(connection);
+    r->conn = conn_of(loop, connection);
     r->started_ns = clock_mono_ns();
     r->target = arena_str(&r->arena, (struct str){target, cut ? 0 : length});
     head_target(&r->head, r->target, cut);
@@ -70,10 +70,11 @@ static enum MHD_Result each_field(void *cls, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-static void add_field(struct MHD_Response *response, const char *name, const char *value)
+static void add_field(const struct request *r, struct MHD_Response *response, const char *name,
+                      const char *value)
 {
     /* Out of memory costs the field, not the answer. */
-    enum MHD_Result ignored = MHD_add_response_header(response, name, value);
+    enum MHD_Result ignored = r->loop->mhd.add_response_header(response, name, value);
     (void)ignored;
 }
 
@@ -91,27 +92,28 @@ static bool is_traceparent(struct str s)
 static void add_fields(struct request *r, struct MHD_Response *response)
 {
     if (r->status != 204 && r->status != 304)
-        add_field(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
-    add_field(response, "X-Request-ID", r->id);
+        add_field(r, response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
+    add_field(r, response, "X-Request-ID", r->id);
     if (r->etag[0])
-        add_field(response, MHD_HTTP_HEADER_ETAG, r->etag);
-    add_field(response, MHD_HTTP_HEADER_CACHE_CONTROL, r->etag[0] ? "no-cache" : "no-store");
+        add_field(r, response, MHD_HTTP_HEADER_ETAG, r->etag);
+    add_field(r, response, MHD_HTTP_HEADER_CACHE_CONTROL, r->etag[0] ? "no-cache" : "no-store");
     struct str trace = r->head.value[HEAD_TRACEPARENT];
     if (trace.ptr && is_traceparent(trace)) {
         char text[56];
         memcpy(text, trace.ptr, 55);
         text[55] = '\0';
-        add_field(response, "traceparent", text);
+        add_field(r, response, "traceparent", text);
     }
     for (uint32_t i = 0; i < r->field_count; i++)
-        add_field(response, r->fields[i].name, r->fields[i].value);
+        add_field(r, response, r->fields[i].name, r->fields[i].value);
     if (r->close || r->loop->draining)
-        add_field(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        add_field(r, response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 /* MHD_NO closes the connection without an answer: what is left when there is no memory. */
 static enum MHD_Result queue_answer(struct request *r)
 {
+    const struct mhd *mhd = &r->loop->mhd;
     struct MHD_Response *response;
     size_t length = 0;
     if (r->out.failed) {
@@ -122,8 +124,8 @@ static enum MHD_Result queue_answer(struct request *r)
     char *body = r->out.len ? buf_detach(&r->out, &length) : NULL;
     if (r->out.failed)
         return MHD_NO;
-    response = body ? MHD_create_response_from_buffer(length, body, MHD_RESPMEM_MUST_FREE)
-                    : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    response = body ? mhd->create_response_from_buffer(length, body, MHD_RESPMEM_MUST_FREE)
+                    : mhd->create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
     if (!response) {
         free(body);
         return MHD_NO;
@@ -133,8 +135,8 @@ static enum MHD_Result queue_answer(struct request *r)
         conn_enter(&r->loop->conns, r->conn, CONN_REPLY, clock_mono_ns());
         conn_moved(&r->loop->conns, r->conn, length);
     }
-    enum MHD_Result queued = MHD_queue_response(r->connection, (unsigned)r->status, response);
-    MHD_destroy_response(response);
+    enum MHD_Result queued = mhd->queue_response(r->connection, (unsigned)r->status, response);
+    mhd->destroy_response(response);
     return queued;
 }
 
@@ -145,7 +147,7 @@ static enum MHD_Result suspend(struct request *r)
     r->loop->away++;
     if (r->conn)
         conn_enter(&r->loop->conns, r->conn, CONN_WORK, clock_mono_ns());
-    MHD_suspend_connection(r->connection);
+    r->loop->mhd.suspend_connection(r->connection);
     return MHD_YES;
 }
 
@@ -154,7 +156,7 @@ static enum MHD_Result on_head(struct request *r, const char *method, const char
     struct loop *loop = r->loop;
     loop->in_flight++;
     metrics_in_flight(loop->metrics, 1);
-    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, each_field, r);
+    loop->mhd.get_connection_values_n(r->connection, MHD_HEADER_KIND, each_field, r);
     int status = request_begin(r, str_of(method), str_of(version));
     bool body = head_has_body(&r->head);
     if (body && r->conn)

@@ -81,7 +81,7 @@ int handle_version(struct request *r)
     buf_printf(&r->out,
                "{\"name\":\"basketd\",\"version\":\"%s\",\"commit\":\"%s\",\"libraries\":{"
                "\"libmicrohttpd\":\"%s\",\"libuv\":\"%s\",\"jansson\":\"%s\"}}",
-               basketd_version(), basketd_commit(), MHD_get_version(), uv_version_string(),
+               basketd_version(), basketd_commit(), r->loop->mhd.get_version(), uv_version_string(),
                jansson_version_str());
     return respond_tagged(r, (struct str){r->out.ptr, r->out.len}, false);
 }

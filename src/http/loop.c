@@ -38,10 +38,10 @@ void loop_drive(struct loop *loop)
     if (!loop->daemon)
         return;
     bool full = loop->conns.count >= most;
-    MHD_run(loop->daemon);
+    loop->mhd.run(loop->daemon);
     if (full && loop->conns.count < most)
-        MHD_run(loop->daemon); /* listens again only at the start of a run */
-    if (MHD_get_timeout(loop->daemon, &timeout_ms) == MHD_YES)
+        loop->mhd.run(loop->daemon); /* listens again only at the start of a run */
+    if (loop->mhd.get_timeout(loop->daemon, &timeout_ms) == MHD_YES)
         uv_timer_start(&loop->timer, on_timer, timeout_ms, 0);
     else
         uv_timer_stop(&loop->timer);
@@ -66,7 +66,7 @@ void loop_resume(struct request *r)
     r->loop->away--;
     if (r->conn)
         conn_enter(&r->loop->conns, r->conn, CONN_BODY, clock_mono_ns());
-    MHD_resume_connection(r->connection);
+    r->loop->mhd.resume_connection(r->connection);
 }
 
 static struct request *take_mail(struct loop *loop)
@@ -84,7 +84,7 @@ static void begin_drain(struct loop *loop)
         return;
     loop->draining = true;
     loop->drain_from_ns = clock_mono_ns();
-    MHD_socket listener = MHD_quiesce_daemon(loop->daemon);
+    MHD_socket listener = loop->mhd.quiesce_daemon(loop->daemon);
     if (listener != MHD_INVALID_SOCKET)
         close(listener);
     uv_timer_set_repeat(&loop->housework, DRAIN_LOOK_MS);
@@ -167,7 +167,7 @@ static int start_daemon(struct loop *loop, struct error *err)
 {
     const struct settings *s = loop->shop->settings;
     unsigned timeout_s = (unsigned)((s->idle_timeout_ms + s->body_timeout_ms) / 1000 + 1);
-    loop->daemon = MHD_start_daemon(
+    loop->daemon = loop->mhd.start_daemon(
         MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         exchange_access, loop, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, loop,
         MHD_OPTION_LISTEN_SOCKET, loop->listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -184,7 +184,8 @@ static int start_daemon(struct loop *loop, struct error *err)
 
 static int start_handles(struct loop *loop, struct error *err)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    const union MHD_DaemonInfo *info =
+        loop->mhd.get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     int rc = uv_poll_init(&loop->uv, &loop->poll, info->epoll_fd);
     if (rc == 0)
         rc = uv_poll_start(&loop->poll, UV_READABLE, on_readable);
@@ -222,6 +223,8 @@ int loop_open(struct loop *loop, struct shop *shop, uint32_t index, int listener
     loop->timer.data = loop->housework.data = loop->bell.data = loop;
     int rc = attach(loop, err);
     if (rc == 0)
+        rc = mhd_load(&loop->mhd, err);
+    if (rc == 0)
         rc = start_daemon(loop, err);
     return rc == 0 ? start_handles(loop, err) : rc;
 }
@@ -243,7 +246,7 @@ void loop_close(struct loop *loop)
 {
     assert(loop->away == 0);
     if (loop->daemon)
-        MHD_stop_daemon(loop->daemon);
+        loop->mhd.stop_daemon(loop->daemon);
     loop->daemon = NULL;
     if (loop->listener >= 0)
         close(loop->listener);
