@@ -12,7 +12,8 @@
 
 #include <stdatomic.h>
 
-#define FDR_LEAST 0x1p-126
+#define FDR_LEAST    0x1p-126
+#define FDR_LN_LEAST (-87.4) /* a little below its logarithm */
 
 struct fdr {
     atomic_uint_fast64_t *tests; /* per bin */

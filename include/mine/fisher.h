@@ -10,9 +10,10 @@
 
 /* P[C >= c]: how often chance alone gives as many. */
 double fisher_p(uint64_t n, uint64_t x, uint64_t y, uint64_t c);
-/* Never below fisher_p, at the cost of two logarithms: exp(-x KL(c/x || y/n)) (Chvatal, The Tail of
- * the Hypergeometric Distribution, 1979). 1 where c is not above the mean. */
-double fisher_p_bound(uint64_t n, uint64_t x, uint64_t y, uint64_t c);
+/* Never below ln(fisher_p), at the cost of one logarithm: c - m - c ln(c/m), m = x y/n the mean; 0
+ * where c is not above it. From exp(-x KL(c/x || y/n)) (Chvatal, The Tail of the Hypergeometric
+ * Distribution, 1979), whose second term is at most c - m. */
+double fisher_ln_bound(uint64_t n, uint64_t x, uint64_t y, uint64_t c);
 /* The smallest k with P[C <= k] >= 0.99, as hyper-lift takes it. */
 uint64_t hypergeometric_q99(uint64_t n, uint64_t x, uint64_t y);
 #endif

@@ -39,12 +39,17 @@ void supports_deinit(struct supports *s);
 uint64_t supports_key(const struct supports *s, uint32_t item);
 uint32_t supports_get(const struct supports *s, uint64_t key); /* the set must be in */
 
+struct p_limit {
+    double p, ln; /* ln: never above the logarithm of p */
+};
+
 /* Shared by all workers, not changed while they run but for the counts of `fdr`. */
 struct rule_finder {
     const struct itemsets *sets;
     const uint8_t *sides;
     struct rule_limits limits;
-    double p_limit;     /* of fisher_p, max_q considered; above 1: any p */
+    struct p_limit p_limit; /* of fisher_p, max_q considered; above 1: any p */
+    struct p_limit alpha;
     uint64_t set_count; /* sets short enough to make a rule of */
     uint32_t longest;   /* items in the longest of them */
     struct supports supports;

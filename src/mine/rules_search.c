@@ -34,7 +34,7 @@ static void count_set(struct rule_set *s, struct fdr *fdr)
     struct splits splits = splits_of(s);
     while (splits_next(&splits)) {
         struct counts t = rule_set_counts(s, (uint32_t)splits.right);
-        bool least = fisher_p_bound(t.n, t.x, t.y, t.c) <= FDR_LEAST;
+        bool least = fisher_ln_bound(t.n, t.x, t.y, t.c) <= FDR_LN_LEAST;
         fdr_add(fdr, least ? FDR_LEAST : fisher_p(t.n, t.x, t.y, t.c));
     }
 }
@@ -76,6 +76,12 @@ static int count_candidates(struct rule_finder *f, uint32_t workers, struct erro
     return 0;
 }
 
+/* A p below 0 is reached by none. */
+static struct p_limit p_limit_of(double p)
+{
+    return (struct p_limit){p, p > 0 ? log(p) - 1e-9 : -(double)INFINITY};
+}
+
 int rule_finder_init(struct rule_finder *f, const struct itemsets *sets,
                      const struct rule_params *params, struct error *err)
 {
@@ -95,9 +101,11 @@ int rule_finder_init(struct rule_finder *f, const struct itemsets *sets,
     rc = supports_build(sets, looked_up, &f->supports, err);
     if (rc == 0 && f->limits.with_q)
         rc = count_candidates(f, parallel_workers(params->threads), err);
-    f->p_limit = f->limits.fisher_p;
+    double p = f->limits.fisher_p;
     if (rc == 0 && f->limits.max_q < 1)
-        f->p_limit = fmin(f->p_limit, fdr_p_limit(&f->fdr, f->limits.max_q));
+        p = fmin(p, fdr_p_limit(&f->fdr, f->limits.max_q));
+    f->p_limit = p_limit_of(p);
+    f->alpha = p_limit_of(f->limits.alpha);
     if (rc)
         rule_finder_deinit(f);
     return rc;

@@ -87,10 +87,10 @@ struct counts rule_set_counts(const struct rule_set *s, uint32_t right)
                            support_of(s, right), s->both};
 }
 
-static bool p_at_most(const struct counts *t, double limit)
+static bool p_at_most(const struct counts *t, struct p_limit limit)
 {
-    return fisher_p_bound(t->n, t->x, t->y, t->c) <= limit ||
-           fisher_p(t->n, t->x, t->y, t->c) <= limit;
+    return fisher_ln_bound(t->n, t->x, t->y, t->c) <= limit.ln ||
+           fisher_p(t->n, t->x, t->y, t->c) <= limit.p;
 }
 
 /* Of the baskets that hold the left side without the item of mask `one`: x those that hold that
@@ -134,7 +134,7 @@ static bool is_productive(struct rule_set *s, uint32_t right, const struct count
         fill(s);
     for (uint32_t more = left; more; more &= more - 1) {
         struct counts step = step_counts(s, right, more & -more, t);
-        if (step.c * step.n <= step.x * step.y || !p_at_most(&step, s->finder->limits.alpha))
+        if (step.c * step.n <= step.x * step.y || !p_at_most(&step, s->finder->alpha))
             return false;
     }
     return is_more((struct fraction){t->c, t->x}, best_sub_rule(s, right));
@@ -147,7 +147,7 @@ bool rule_passes(struct rule_set *s, uint32_t right, const struct counts *t)
         return false;
     if ((u128)(t->c * t->n) * SCALE < (u128)(t->x * t->y) * f->limits.lift)
         return false;
-    if (f->p_limit < 1 && !p_at_most(t, f->p_limit))
+    if (f->p_limit.p < 1 && !p_at_most(t, f->p_limit))
         return false;
     return !f->limits.productive || is_productive(s, right, t);
 }
