@@ -561,6 +561,21 @@ def test_memory_does_not_grow_with_what_is_written(tmp_path):
         assert peak_kib("--support", 2, "--threads", threads, dense) < few + 80 * 1024
 
 
+@pytest.mark.skipif(SANITIZED, reason="memory is not the program's own")
+@pytest.mark.parametrize("limit,mib", [("1MiB", 1), ("64MiB", 64), ("1GiB", 1024)])
+@pytest.mark.parametrize("name,support", [("retail", 5), ("chess", 800)])
+def test_a_memory_limit_keeps_the_most_frequent_sets(tmp_path_factory, limit, mib, name, support):
+    file = shared_file(name, tmp_path_factory)
+    words = ("--support", support, "--memory-limit", limit)
+    done = run("mine", *words, "--stats", "--output", "/dev/null", file)
+    stats = dict(line.split(" ", 1) for line in done.stderr.splitlines())
+    reached, kept = int(stats["support"]), int(stats["results"])
+    assert int(mine("--support", reached, "--count", file)) == kept
+    assert (reached > support) == (stats["raised"] == "yes") == ("raised the support" in done.stderr)
+    assert peak_kib(*words, file) <= 32 * 1024 + mib * 1024 * 9 // 8
+    assert reached > support or mib > 64
+
+
 def test_a_closed_pipe_is_a_failure(tmp_path):
     file = write(tmp_path / "b.dat", [range(20)] * 3)
     process = subprocess.Popen([PROGRAM, "mine", "--support", "2", file], stdout=subprocess.PIPE,
