@@ -43,28 +43,38 @@ static bool has(const uint32_t *row, uint32_t length, uint32_t rank)
     return *row == rank;
 }
 
-bool nothing_shared(struct worker *w, uint32_t length, const struct place *places,
-                    uint32_t place_count)
+static bool counts(const struct baskets *b, uint32_t i)
 {
-    const struct root *root = w->job->root;
+    return !b->holds || (b->holds[i] & b->mask) == b->mask;
+}
+
+/* Keeps the candidates that the row has; returns how many. */
+static uint32_t keep_shared(struct worker *w, uint32_t count, const struct extent *row)
+{
+    uint32_t kept = 0;
+    for (uint32_t c = 0; c < count; c++) {
+        w->common[kept] = w->common[c];
+        kept += has(w->job->root->data + row->at, row->length, w->common[c]);
+    }
+    return kept;
+}
+
+bool nothing_shared(struct worker *w, uint32_t length, const struct baskets *b)
+{
+    const struct extent *extent = w->job->root->extent, *best = NULL;
     uint64_t own = 0, shared = UINT64_MAX;
-    const struct extent *best = &root->extent[places[0].basket];
     for (uint32_t i = 0; i < length; i++)
         own |= item_signature(w->item[i]);
-    for (uint32_t i = 0; i < place_count && shared != own; i++) {
-        const struct extent *row = &root->extent[places[i].basket];
+    for (uint32_t i = 0; i < b->place_count && shared != own; i++) {
+        if (!counts(b, i))
+            continue;
+        const struct extent *row = &extent[b->places[i].basket];
         shared &= row->signature;
-        best = row->length < best->length ? row : best;
+        best = !best || row->length < best->length ? row : best;
     }
     uint32_t count = first_candidates(w, length, best, shared);
-    for (uint32_t i = 0; i < place_count && count; i++) {
-        const struct extent *row = &root->extent[places[i].basket];
-        uint32_t kept = 0;
-        for (uint32_t c = 0; c < count; c++) {
-            w->common[kept] = w->common[c];
-            kept += has(root->data + row->at, row->length, w->common[c]);
-        }
-        count = kept;
-    }
+    for (uint32_t i = 0; i < b->place_count && count; i++)
+        if (counts(b, i))
+            count = keep_shared(w, count, &extent[b->places[i].basket]);
     return count == 0;
 }

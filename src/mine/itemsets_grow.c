@@ -213,8 +213,9 @@ static void extend(struct worker *w, struct node *node, uint32_t e, const struct
     w->work += steps + place_count;
     if (w->all)
         sort_out_all(w, node, e);
-    else if (!sort_out_closed(w, node, e) || (w->job->root->extent && place_count == support &&
-                                              !nothing_shared(w, w->length, places, place_count)))
+    else if (!sort_out_closed(w, node, e) ||
+             (w->job->root->extent && place_count == support &&
+              !nothing_shared(w, w->length, &(struct baskets){places, place_count, NULL, 0})))
         return;
     if (w->job->target != TARGET_MAXIMAL || w->survivor_count + w->past_count == 0)
         found(w, w->length, support);

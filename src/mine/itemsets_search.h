@@ -94,8 +94,14 @@ static inline void push(struct worker *w, uint32_t at, uint32_t item)
 }
 
 /* No item outside the first `length` of w->item is in all the baskets (itemsets_close.c). */
-bool nothing_shared(struct worker *w, uint32_t length, const struct place *places,
-                    uint32_t place_count);
+struct baskets {
+    const struct place *places;
+    uint32_t place_count;
+    const uint16_t
+        *holds; /* [place_count] only places with all bits of `mask` count; NULL: all do */
+    uint16_t mask;
+};
+bool nothing_shared(struct worker *w, uint32_t length, const struct baskets *baskets);
 
 /* Whether a table of all combinations of the survivors costs less than going on. */
 bool table_pays(const struct worker *w, uint64_t steps, uint32_t place_count, uint32_t support);

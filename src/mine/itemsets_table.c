@@ -36,7 +36,6 @@ struct table {
     uint64_t *closure; /* [2^bits] or NULL */
     uint16_t *rows;    /* [place_count] what each row holds of the survivors, or NULL */
     const struct place *places;
-    struct place *of_set; /* [place_count] scratch */
     uint32_t place_count;
     uint32_t bits; /* survivors, and for maximal sets the past above them */
     uint32_t own;  /* survivors */
@@ -153,7 +152,7 @@ static bool keep_apart(const struct worker *w, const struct node *node, struct t
 static enum verdict judge_by_baskets(struct worker *w, const struct table *t, uint32_t mask,
                                      uint32_t length)
 {
-    uint32_t n = 0, highest = 31 - (uint32_t)__builtin_clz(mask);
+    uint32_t highest = 31 - (uint32_t)__builtin_clz(mask);
     bool whole = true;
     for (uint32_t b = 0; b < t->own; b++) {
         if ((mask >> b & 1) || t->sums[mask | 1u << b] != t->sums[mask])
@@ -164,10 +163,8 @@ static enum verdict judge_by_baskets(struct worker *w, const struct table *t, ui
     }
     if (!whole)
         return PASSING;
-    for (uint32_t i = 0; i < t->place_count; i++)
-        if ((t->rows[i] & mask) == mask)
-            t->of_set[n++] = t->places[i];
-    return nothing_shared(w, length, t->of_set, n) ? WANTED : USELESS;
+    struct baskets baskets = {t->places, t->place_count, t->rows, (uint16_t)mask};
+    return nothing_shared(w, length, &baskets) ? WANTED : USELESS;
 }
 
 static enum verdict judge(struct worker *w, const struct table *t, uint32_t mask, uint32_t length)
@@ -235,7 +232,6 @@ void grow_table(struct worker *w, struct node *node, const struct place *places,
     t.closure = closed ? scratch(w, size, sizeof *t.closure) : NULL;
     if (w->job->root->extent) {
         t.rows = scratch(w, place_count, sizeof *t.rows);
-        t.of_set = scratch(w, place_count, sizeof *t.of_set);
         t.places = places;
         t.place_count = place_count;
     }
