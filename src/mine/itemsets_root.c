@@ -74,7 +74,8 @@ static void count_items(struct builder *b)
     uint32_t with = b->params->with_count;
     b->root->basket_count = m->rows;
     if (with == 0) {
-        for (uint64_t e = 0; e < csr_entries(m); e++)
+        uint64_t entries = csr_entries(m);
+        for (uint64_t e = 0; e < entries; e++)
             b->count[m->column[e]]++;
         return;
     }
