@@ -135,11 +135,32 @@ static uint64_t count_few(struct worker *w, const struct node *node, const struc
     return entries;
 }
 
+/* The same for a head of dense baskets, whose pairs are counted already. */
+static uint64_t count_pairs(struct worker *w, uint32_t e, uint32_t from)
+{
+    const struct root *root = w->job->root;
+    const uint32_t *pairs = root->pairs + (size_t)e * root->item_count;
+    uint32_t least = threshold(w), count = 0;
+    uint64_t entries = 0;
+    for (uint32_t k = from; k < root->item_count; k++) {
+        if (k == e)
+            continue;
+        entries += pairs[k];
+        w->frequent[count] = k;
+        count += pairs[k] >= least;
+        w->sum[k] = pairs[k] >= least ? pairs[k] : 0;
+    }
+    w->frequent_count = count;
+    return entries;
+}
+
 /* Fills w->frequent, with the supports in w->sum; returns the entries of the rows. */
 static uint64_t count(struct worker *w, const struct node *node, uint32_t e,
                       const struct place *places, uint32_t place_count)
 {
     uint32_t from = w->keeps_past ? 0 : e + 1;
+    if (w->job->root->pairs && node->data == w->job->root->data)
+        return count_pairs(w, e, from);
     if (place_count < (node->item_count - from) / FEW_ROWS)
         return count_few(w, node, places, place_count);
     uint64_t entries = add_up(w, node, places, place_count);

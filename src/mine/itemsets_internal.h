@@ -33,7 +33,8 @@ struct root {
     /* For closed sets of sparse baskets, else NULL: the row of each place, and where rows are. */
     uint32_t *basket;
     struct extent *extent;
-    uint64_t *cost; /* [item_count] entries behind the rank in its rows */
+    uint32_t *pairs; /* of dense baskets, else NULL: [item_count^2] how many hold both ranks */
+    uint64_t *cost;  /* [item_count] entries behind the rank in its rows */
     uint64_t total_cost;
     uint32_t *heads; /* [head_count] the ranks to search, the most costly first */
     uint32_t head_count;
@@ -42,6 +43,11 @@ struct root {
     uint32_t *everywhere; /* items of all baskets that are in no other's group */
     uint32_t everywhere_count;
 };
+
+/* [item_count^2] how many bits each two of the bitmaps share; NULL: out of memory. `plain`: without
+ * the processor's own instruction, for tests. */
+uint32_t *pairs_count(const uint64_t *bitmaps, uint32_t item_count, size_t words,
+                      bool plain) WARN_UNUSED;
 
 /* ERR_NOMEM, ERR_CANCELLED, ERR_TOO_LARGE, ERR_INVALID. */
 int root_build(const struct csr *baskets, const struct itemset_params *params, struct root *out,

@@ -19,6 +19,8 @@ struct span {
 
 /* Baskets are sparse that hold less than one in so many items. */
 #define SPARSE 10
+/* Dense baskets of more items are counted by sweeps. */
+#define PAIRS_MAX 512
 /* Rows between two looks at the cancel flag: some milliseconds. */
 #define ROWS_PER_LOOK 65536
 
@@ -29,7 +31,9 @@ struct builder {
     uint32_t *count;     /* [cols] */
     uint32_t *rank_of;   /* [cols] rank + 1, 0: not ranked */
     unsigned char *role; /* [cols] */
-    struct span *span;   /* [rows] */
+    uint64_t *bitmaps;   /* [item_count][words] of the rows of dense baskets, else NULL */
+    size_t words;
+    struct span *span; /* [rows] */
 };
 
 enum { ROLE_FREE, ROLE_WITH, ROLE_WITHOUT };
@@ -226,6 +230,8 @@ static void fill_rows(struct builder *b)
             return;
         for (uint32_t k = root->start[rank]; k < root->start[rank + 1]; k++) {
             struct span *row = &b->span[root->place[k]];
+            if (b->bitmaps)
+                b->bitmaps[rank * b->words + root->place[k] / 64] |= 1ULL << root->place[k] % 64;
             if (root->basket)
                 root->basket[k] = root->place[k];
             root->data[row->fill++] = rank;
@@ -282,6 +288,10 @@ static int make_rows(struct builder *b)
     MEM_NEW(r->place, data);
     MEM_NEW(r->heads, r->item_count);
     MEM_ZNEW(r->cost, r->item_count);
+    bool dense = !is_sparse(r) && r->item_count <= PAIRS_MAX;
+    b->words = b->baskets->rows / 64 + 1;
+    if (dense && !MEM_ZNEW(b->bitmaps, r->item_count * b->words))
+        return ERR_NOMEM;
     bool by_basket = b->params->target == TARGET_CLOSED && is_sparse(r);
     if (by_basket) {
         MEM_NEW(r->basket, data);
@@ -297,7 +307,9 @@ static int make_rows(struct builder *b)
     fill_rows(b);
     if (progress_cancelled(p))
         return ERR_CANCELLED;
-    return order_heads(b) ? 0 : ERR_NOMEM;
+    if (dense)
+        r->pairs = pairs_count(b->bitmaps, r->item_count, b->words, false);
+    return (r->pairs || !dense) && order_heads(b) ? 0 : ERR_NOMEM;
 }
 
 static int build(struct builder *b, struct error *err)
@@ -318,6 +330,7 @@ static int build(struct builder *b, struct error *err)
     free(b->rank_of);
     free(b->role);
     free(b->span);
+    free(b->bitmaps);
     return status;
 }
 
@@ -345,6 +358,7 @@ void root_deinit(struct root *r)
     free(r->start);
     free(r->place);
     free(r->basket);
+    free(r->pairs);
     free(r->extent);
     free(r->heads);
     free(r->cost);

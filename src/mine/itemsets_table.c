@@ -23,7 +23,7 @@
 /* More rows are not searched for those of a combination. */
 #define ROWS_MAX     2048
 #define TABLE_ADDS   96
-#define CLOSURE_ADDS 12
+#define CLOSURE_ADDS 30
 
 typedef uint16_t counters __attribute__((vector_size(16), may_alias));
 typedef uint64_t word __attribute__((may_alias));
