@@ -5,6 +5,8 @@
  * nothing needs to be kept. */
 #include "itemsets_search.h"
 
+#include <assert.h>
+
 uint64_t item_signature(uint32_t item)
 {
     return 1ULL << (item * 0x9E3779B9u >> 26);
@@ -72,6 +74,7 @@ bool nothing_shared(struct worker *w, uint32_t length, const struct baskets *b)
         shared &= row->signature;
         best = !best || row->length < best->length ? row : best;
     }
+    assert(best); /* some basket holds the set */
     uint32_t count = first_candidates(w, length, best, shared);
     for (uint32_t i = 0; i < b->place_count && count; i++)
         if (counts(b, i))
