@@ -56,7 +56,8 @@ static void pairs_of_bitmaps_equal_a_recount(void **state)
         for (uint32_t b = 0; b < ITEMS; b++) {
             uint32_t both = 0;
             for (uint32_t k = 0; k < 64 * WORDS; k++)
-                both += maps[a * WORDS + k / 64] >> k % 64 & maps[b * WORDS + k / 64] >> k % 64 & 1;
+                both += (uint32_t)(maps[a * WORDS + k / 64] >> k % 64 &
+                                   maps[b * WORDS + k / 64] >> k % 64 & 1);
             assert_int_equal(fast[a * ITEMS + b], both);
             assert_int_equal(plain[a * ITEMS + b], both);
         }
