@@ -4,6 +4,7 @@
 #define SERVICE_MINING_H
 
 #include "mine/itemsets.h"
+#include "mine/topsets.h"
 #include "service/basketfile.h"
 #include "service/rulewriter.h"
 #include "service/setwriter.h"
@@ -33,10 +34,9 @@ struct mining_request {
     const char *item_groups; /* file of groupfile.h; NULL: none */
     const char *const *with; /* NULL-terminated lists of items; or NULL */
     const char *const *without;
-    /* The most frequent sets, or the best rules, best first; 0: all. Sets of one support are in or
-     * out together. */
-    uint64_t top;
-    enum measure by; /* of rules */
+    uint64_t top; /* the best, best first; 0: all. Sets: no budget is looked at */
+    enum measure by;
+    enum set_measure by_set;
 
     bool rules;            /* instead of sets */
     double min_confidence; /* (0,1] */

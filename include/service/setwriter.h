@@ -31,8 +31,7 @@ void setwriter_free(struct setwriter *w);
 struct itemset_visitor setwriter_visitor(struct setwriter *w);
 uint64_t setwriter_count(const struct setwriter *w); /* sets written by the lanes closed so far */
 
-/* Sets that were kept: those of `order` [sets->count], NULL: in their own order. ERR_IO … */
-int setwriter_sets(struct setwriter *w, const struct itemsets *sets, const uint32_t *order,
-                   struct error *err) WARN_UNUSED;
+/* Sets that were kept, in their order. ERR_IO … */
+int setwriter_sets(struct setwriter *w, const struct itemsets *sets, struct error *err) WARN_UNUSED;
 
 #endif

@@ -71,20 +71,23 @@ static bool parse_columns(const char *text, struct mining_request *q)
 
 static bool parse_by(const struct flags *f, struct mining_request *q)
 {
-    int measure = measure_parse(str_of(f->by ? f->by : q->rules ? "lift" : "support"));
+    int of_rules = measure_parse(str_of(f->by && q->rules ? f->by : "lift"));
+    int of_sets = set_measure_parse(str_of(f->by && !q->rules ? f->by : "support"));
     if (f->by && !f->top) {
         cli_usage("--by ranks the --top K; say how many");
         return false;
     }
-    if (measure < 0) {
+    if (of_rules < 0) {
         cli_usage("--by: no measure '%s'; `basketd help mine` lists them", f->by);
         return false;
     }
-    if (!q->rules && measure != MEASURE_SUPPORT) {
-        cli_usage("--by %s ranks rules (--target rules); sets are ranked by support", f->by);
+    if (of_sets < 0) {
+        cli_usage("--by: sets are ranked by support, leverage, lift or all_confidence, rules "
+                  "(--target rules) by more");
         return false;
     }
-    q->by = (enum measure)measure;
+    q->by = (enum measure)of_rules;
+    q->by_set = (enum set_measure)of_sets;
     return true;
 }
 
@@ -121,6 +124,10 @@ static bool fitting_options(const struct flags *f, const struct mining_request *
         cli_usage("--count counts all; leave out --%s", f->top            ? "top"
                                                         : f->max_itemsets ? "max-itemsets"
                                                                           : "memory-limit");
+        return false;
+    }
+    if (f->top && !q->rules && (f->max_itemsets || f->memory_limit)) {
+        cli_usage("--top K keeps K sets; leave out the budget");
         return false;
     }
     if (f->top && q->rules && f->with[0]) {

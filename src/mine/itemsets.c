@@ -134,17 +134,16 @@ size_t itemsets_bytes(const struct itemsets *s)
            s->count * sizeof *s->support;
 }
 
-/* Without the budgets; visitor NULL: counts. */
-static int search(const struct csr *baskets, const struct itemset_params *params,
-                  const struct itemset_visitor *visitor, uint64_t *count, struct error *err)
+int search_sets(const struct csr *baskets, const struct itemset_params *params,
+                const struct itemset_visitor *visitor, const atomic_uint *threshold,
+                uint64_t *count, struct error *err)
 {
     struct root root;
-    atomic_uint threshold = support_of(params);
     int rc = root_build(baskets, params, &root, err);
     if (rc)
         return rc;
     struct grow_job job = job_of(&root, baskets, params, length_of(params, UINT64_MAX));
-    job.threshold = &threshold;
+    job.threshold = threshold;
     job.visitor = visitor;
     rc = grow_sets(&job, err);
     root_deinit(&root);
@@ -155,14 +154,16 @@ static int search(const struct csr *baskets, const struct itemset_params *params
 int itemsets_count(const struct csr *baskets, const struct itemset_params *params, uint64_t *count,
                    struct error *err)
 {
-    return search(baskets, params, NULL, count, err);
+    atomic_uint threshold = support_of(params);
+    return search_sets(baskets, params, NULL, &threshold, count, err);
 }
 
 int itemsets_visit(const struct csr *baskets, const struct itemset_params *params,
                    const struct itemset_visitor *visitor, struct error *err)
 {
+    atomic_uint threshold = support_of(params);
     uint64_t count;
-    return search(baskets, params, visitor, &count, err);
+    return search_sets(baskets, params, visitor, &threshold, &count, err);
 }
 
 static int compare_set(const struct itemsets *s, uint64_t set, const uint32_t *items,

@@ -74,6 +74,12 @@ struct grow_job {
 
 int grow_sets(struct grow_job *job, struct error *err) WARN_UNUSED;
 
+/* A whole search without budgets, from params->min_support on; the threshold may rise meanwhile.
+ * visitor NULL: only counts. */
+int search_sets(const struct csr *baskets, const struct itemset_params *params,
+                const struct itemset_visitor *visitor, const atomic_uint *threshold,
+                uint64_t *count, struct error *err) WARN_UNUSED;
+
 /* Keeps the sets of each worker and, while there are more than the budgets allow, raises the
  * threshold. */
 struct keeper;

@@ -1,51 +1,41 @@
-/* Sets are written as they are found unless a budget asks for the most frequent ones, which are
+/* Sets are written as they are found unless the best are asked for or a budget is set: those are
  * known only at the end. */
 #include "mining_internal.h"
 
-#include "base/mem.h"
 #include "service/shardlines.h"
 
 #include <stdlib.h>
 
-/* Set numbers by descending support: counted, as supports are small numbers. */
-static int order_by_support(const struct itemsets *sets, uint32_t **order, struct error *err)
+static int write_best(struct mining *m, struct setwriter *writer, struct error *err)
 {
-    uint32_t *begin;
-    MEM_ZNEW(begin, (size_t)sets->basket_count + 2);
-    MEM_NEW(*order, sets->count);
-    if (!begin || !*order) {
-        free(begin);
-        return error_set(err, ERR_NOMEM, "out of memory");
+    const struct mining_request *q = m->request;
+    struct itemsets sets;
+    if (!q->support && q->support_share <= 0 && !set_measure_proves(q->by_set)) {
+        error_set(err, ERR_INVALID,
+                  "--by %s needs --support: by it the rarest coincidences are the best",
+                  set_measure_name(q->by_set));
+        return mining_bad_request(m, err);
     }
-    for (uint64_t s = 0; s < sets->count; s++)
-        begin[sets->basket_count - sets->support[s] + 1]++;
-    for (uint32_t b = 0; b < sets->basket_count; b++)
-        begin[b + 1] += begin[b];
-    for (uint64_t s = 0; s < sets->count; s++)
-        (*order)[begin[sets->basket_count - sets->support[s]]++] = (uint32_t)s;
-    free(begin);
-    return 0;
+    int rc = topsets_mine(&m->baskets.rows, &m->params, q->by_set, (uint32_t)q->top, &sets, err);
+    if (rc)
+        return rc;
+    rc = setwriter_sets(writer, &sets, err);
+    itemsets_deinit(&sets);
+    return rc;
 }
 
 static int write_kept(struct mining *m, struct setwriter *writer, struct error *err)
 {
     struct itemset_params params = m->params;
     struct itemsets sets;
-    uint32_t *order = NULL;
-    if (m->request->top && (!params.max_itemsets || params.max_itemsets > m->request->top))
-        params.max_itemsets = m->request->top;
-    else if (!params.max_itemsets)
+    if (!params.max_itemsets)
         params.max_itemsets = UINT32_MAX - 1;
     int rc = itemsets_mine(&m->baskets.rows, &params, &sets, err);
     if (rc)
         return rc;
     m->report->support = sets.min_support;
     m->report->raised = sets.raised;
-    if (m->request->top)
-        rc = order_by_support(&sets, &order, err);
-    if (rc == 0)
-        rc = setwriter_sets(writer, &sets, order, err);
-    free(order);
+    rc = setwriter_sets(writer, &sets, err);
     itemsets_deinit(&sets);
     return rc;
 }
@@ -98,7 +88,9 @@ int mining_sets(struct mining *m, struct laneout *out, struct error *err)
             return ERR_NOMEM;
     }
     int rc;
-    if (writer && (q->max_itemsets || q->memory_bytes || q->top))
+    if (writer && q->top)
+        rc = write_best(m, writer, err);
+    else if (writer && (q->max_itemsets || q->memory_bytes))
         rc = write_kept(m, writer, err);
     else if (q->flist)
         rc = mine_shards(m, writer, err);

@@ -292,15 +292,13 @@ static uint32_t shared(const uint32_t *a, uint64_t a_length, const uint32_t *b, 
     return same;
 }
 
-int setwriter_sets(struct setwriter *w, const struct itemsets *sets, const uint32_t *order,
-                   struct error *err)
+int setwriter_sets(struct setwriter *w, const struct itemsets *sets, struct error *err)
 {
     struct lane *lane = open_lane(w, NULL);
     const uint32_t *before = NULL;
     uint64_t before_length = 0;
     int rc = lane ? 0 : ERR_NOMEM;
-    for (uint64_t i = 0; rc == 0 && i < sets->count; i++) {
-        uint64_t s = order ? order[i] : i;
+    for (uint64_t s = 0; rc == 0 && s < sets->count; s++) {
         const uint32_t *items = sets->item + sets->start[s];
         uint64_t length = sets->start[s + 1] - sets->start[s];
         struct itemset_group g = {.items = items,

@@ -2,6 +2,7 @@
 import gzip
 import itertools
 import json
+import math
 import os
 import pathlib
 import random
@@ -191,9 +192,27 @@ def test_the_most_frequent_sets_come_first(tmp_path):
     supports = sorted(brute_force(baskets, 1).values(), reverse=True)
     for k in (1, 5, 20, 10000):
         found = [int(line.rsplit("(", 1)[1][:-1]) for line in mine("--top", k, file).splitlines()]
-        assert len(found) <= k and found == supports[:len(found)]
-        assert len(found) == len(supports) or supports[len(found)] < found[-1] if found else k < supports.count(
-            supports[0])
+        assert found == supports[:k]
+
+
+@pytest.mark.parametrize("measure", ["leverage", "lift", "all_confidence"])
+def test_the_best_sets_come_first(tmp_path, measure):
+    baskets = random_baskets(6)
+    file, n = write(tmp_path / "b.dat", baskets), len(baskets)
+    sets = brute_force(baskets, 2)
+    alone = {str(item): sum(item in basket for basket in baskets) for basket in baskets for item in basket}
+
+    def value(items, count):
+        expected = math.prod(alone[str(i)] / n for i in items)
+        return {"leverage": count / n - expected, "lift": count / n / expected,
+                "all_confidence": count / max(alone[str(i)] for i in items)}[measure]
+
+    best = sorted((value(items, count) for items, count in sets.items()), reverse=True)[:9]
+    lines = mine("--top", 9, "--by", measure, "--support", 2, "--output-format", "ndjson", file).splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [value(f["items"], f["count"]) for f in found] == pytest.approx(best)
+    if measure == "leverage":
+        assert mine("--top", 9, "--by", measure, "--output-format", "ndjson", file).splitlines() == lines
 
 
 def test_all_measures_are_columns(tmp_path):
