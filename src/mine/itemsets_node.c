@@ -173,6 +173,18 @@ static void write_rows(struct node *child, const uint64_t *masks, uint32_t count
     child->data_count = fill;
 }
 
+/* The row whose mask is the same where `key` has bits; else the mask is entered as row `next`. */
+static uint32_t find_mask(struct merger *m, const uint64_t *masks, uint64_t mask, uint64_t key,
+                          uint32_t next)
+{
+    uint32_t slot = (uint32_t)((mask & key) * 0x9E3779B97F4A7C15u >> 32) & m->mask;
+    for (; m->slots[slot]; slot = (slot + 1) & m->mask)
+        if (((masks[m->slots[slot] - 1] ^ mask) & key) == 0)
+            return m->slots[slot] - 1;
+    m->slots[slot] = next + 1;
+    return next;
+}
+
 /* A node of at most 64 items: rows are words with a bit for each item, so that they need no sorting
  * and are compared and merged as numbers; they are written out at the end. */
 static bool fill_narrow(struct worker *w, struct node *child, const struct node *parent,
@@ -196,21 +208,13 @@ static bool fill_narrow(struct worker *w, struct node *child, const struct node 
                 mask |= w->bit[*p];
         if ((mask & ~past) == 0 || ((mask & (mask - 1)) == 0 && !single))
             continue;
-        uint32_t slot = 0, weight = places[i].weight;
-        if (merger.slots) {
-            slot = (uint32_t)((mask & key) * 0x9E3779B97F4A7C15u >> 32) & merger.mask;
-            while (merger.slots[slot] && ((masks[merger.slots[slot] - 1] ^ mask) & key))
-                slot = (slot + 1) & merger.mask;
-            if (merger.slots[slot]) {
-                uint32_t other = merger.slots[slot] - 1;
-                child->rows[other].weight += weight;
-                masks[other] &= mask | key;
-                continue;
-            }
-            merger.slots[slot] = count + 1;
-        }
-        masks[count] = mask;
-        child->rows[count++] = (struct row){.weight = weight, .basket = places[i].basket};
+        uint32_t same = merger.slots ? find_mask(&merger, masks, mask, key, count) : count;
+        masks[same] = same < count ? masks[same] & (mask | key) : mask;
+        if (same < count)
+            child->rows[same].weight += places[i].weight;
+        else
+            child->rows[count++] =
+                (struct row){.weight = places[i].weight, .basket = places[i].basket};
     }
     write_rows(child, masks, count);
     return true;

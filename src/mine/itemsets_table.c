@@ -20,11 +20,13 @@
 /* Closures take eight bytes. */
 #define CLOSURE_BITS 12
 /* Additions of a table that cost as much as one step of a sweep. */
-/* More rows are not searched for those of a combination. */
-#define ROWS_MAX     2048
 #define TABLE_ADDS   96
 #define CLOSURE_ADDS 30
+/* More rows are not searched for those of a combination. */
+#define ROWS_MAX 2048
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the first counter of a word is its low end");
 typedef uint16_t counters __attribute__((vector_size(16), may_alias));
 typedef uint64_t word __attribute__((may_alias));
 
