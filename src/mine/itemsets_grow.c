@@ -218,6 +218,50 @@ static void grow_child(struct worker *w, const struct node *parent, const struct
         grow_node(w, &child);
 }
 
+/* Maximal sets: the baskets that hold the prefix and all survivors at once; their past is added up
+ * in w->sum. */
+static uint32_t count_whole(struct worker *w, const struct node *node, const struct place *places,
+                            uint32_t place_count)
+{
+    uint32_t support = 0;
+    for (uint32_t k = 0; k < w->survivor_count; k++)
+        w->number[w->survivors[k].local] = 1;
+    for (uint32_t i = 0; i < place_count; i++) {
+        const uint32_t *begin = node->data + places[i].at;
+        uint32_t held = 0;
+        for (const uint32_t *p = begin; *p != ROW_END; p++)
+            held += w->number[*p];
+        if (held < w->survivor_count)
+            continue;
+        support += places[i].weight;
+        for (const uint32_t *p = begin - 2; *p != ROW_END; p--)
+            w->sum[*p] += places[i].weight;
+    }
+    for (uint32_t k = 0; k < w->survivor_count; k++)
+        w->number[w->survivors[k].local] = 0;
+    return support;
+}
+
+/* Where the prefix with all survivors is frequent, the branch has no other maximal set than that,
+ * and not even that when an item of the past goes with it: the pruning of FPmax (Grahne & Zhu, FIMI
+ * 2003) without a store of what was found. True: the branch is done. */
+static bool settle_whole(struct worker *w, const struct node *node, uint32_t e,
+                         const struct place *places, uint32_t place_count)
+{
+    uint32_t support = count_whole(w, node, places, place_count), least = threshold(w);
+    bool maximal = support >= least;
+    for (uint32_t k = 0; k < e; k++) {
+        maximal = maximal && w->sum[k] < least;
+        w->sum[k] = 0;
+    }
+    if (maximal) {
+        for (uint32_t k = 0; k < w->survivor_count; k++)
+            push(w, w->length + k, node->item[w->survivors[k].local]);
+        found(w, w->length + w->survivor_count, support);
+    }
+    return support >= least;
+}
+
 static void find_singles(struct worker *w, const struct node *node)
 {
     for (uint32_t k = 0; k < w->survivor_count; k++) {
@@ -241,6 +285,8 @@ static void extend(struct worker *w, struct node *node, uint32_t e, const struct
     if (w->job->target != TARGET_MAXIMAL || w->survivor_count + w->past_count == 0)
         found(w, w->length, support);
     if (w->survivor_count == 0 || (w->length >= w->job->max_length && !w->job->parent))
+        return;
+    if (w->job->target == TARGET_MAXIMAL && settle_whole(w, node, e, places, place_count))
         return;
     if (w->all && (w->survivor_count == 1 || w->length + 1 == w->job->max_length))
         find_singles(w, node);

@@ -291,8 +291,10 @@ bool node_build(struct worker *w, struct node *child, const struct node *parent,
     child->item = item;
     child->support = support;
     number_items(w, past, total, true);
+    struct arena_mark mark = arena_mark(&w->arena); /* what filling needs is not needed below */
     bool filled = total <= 64 && past < 64 ? fill_narrow(w, child, parent, places, place_count)
                                            : fill_wide(w, child, parent, places, place_count);
+    arena_release(&w->arena, mark);
     number_items(w, past, total, false);
     return filled;
 }
