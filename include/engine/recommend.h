@@ -44,7 +44,9 @@ struct query {
     const struct str *exclude;
     uint32_t exclude_count;
     struct filter filter;
-    uint32_t limit; /* 1..LIMIT_ANSWER_ITEMS */
+    uint32_t limit;   /* 1..LIMIT_ANSWER_ITEMS */
+    double diversity; /* [0,1]; 0: by score alone, else unlike items are preferred (MMR) */
+    double novelty;   /* [0,1]: scores are divided by the item's orders to this power */
     bool explain;
     int64_t now_ms;
 };

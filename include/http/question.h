@@ -20,6 +20,7 @@ struct question {
     struct str_list items, exclude;
     struct filter_input filter;
     uint32_t limit;
+    double diversity, novelty;
     bool explain;
 };
 

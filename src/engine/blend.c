@@ -135,11 +135,21 @@ static void weigh_by_category(struct request *r)
     }
 }
 
+/* Every item of a model has an order. */
+static void lift_the_tail(struct request *r)
+{
+    struct scratch *s = r->s;
+    float power = -(float)r->q->novelty;
+    for (uint32_t x = 0; x < s->found_count; x++)
+        s->found[x].score *= powf((float)r->m->popularity.orders_all[s->found[x].item], power);
+}
+
 static void sort_head(struct request *r)
 {
     struct scratch *s = r->s;
     struct topk best;
-    topk_init(&best, s->head, r->q->limit + HEAD_SPARE(r->q->limit));
+    uint32_t wanted = diversify_pool(r->q);
+    topk_init(&best, s->head, wanted + HEAD_SPARE(wanted));
     for (uint32_t x = 0; x < s->found_count; x++) {
         struct candidate c = s->found[x];
         if (best.count == best.k && c.score < s->head[0].score)
@@ -158,6 +168,8 @@ void blend_candidates(struct request *r)
         s->found[x].score = s->cells[s->found[x].item].score;
     if (r->q->surface == SURFACE_SIMILAR)
         weigh_by_category(r);
+    if (r->q->novelty > 0)
+        lift_the_tail(r);
     sort_head(r);
     s->is_heap = false;
 }

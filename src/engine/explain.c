@@ -13,24 +13,6 @@ static void set_measures(struct because *b, struct counts counts)
     b->lift = measure_of(MEASURE_LIFT, &counts);
 }
 
-/* Scores are never negative: place x of the answer is kept as -1 - x. */
-static float place_mark(uint32_t x)
-{
-    return -1.0f - (float)x;
-}
-
-static uint32_t marked_place(float mark)
-{
-    return (uint32_t)(-mark) - 1;
-}
-
-/* The answer's place of an item of this request; UINT32_MAX: not answered. */
-static uint32_t place_of(const struct scratch *s, uint32_t item)
-{
-    struct cell cell = s->cells[item];
-    return cell.stamp == s->stamp && cell.score < 0 ? marked_place(cell.score) : UINT32_MAX;
-}
-
 #define NO_RULE UINT32_MAX
 
 struct rule_search {
@@ -44,7 +26,7 @@ static void take_stronger(void *context, uint32_t begin, uint32_t end)
     const struct strong_rule *rules = search->r->m->strong.rule;
     for (uint32_t x = begin; x < end; x++) {
         uint32_t place = place_of(search->r->s, rules[x].consequent);
-        if (place == UINT32_MAX)
+        if (place == NOT_ANSWERED)
             continue;
         uint32_t *best = &search->strongest[place];
         float strength = rules[x].strength;
@@ -107,7 +89,7 @@ static void explain_by_row(struct request *r, enum source_kind kind, uint32_t ro
     float scale = entry_scale(r, kind);
     for (uint64_t e = rows->start[row]; e < rows->start[row + 1]; e++) {
         uint32_t place = place_of(r->s, rows->column[e]);
-        if (place == UINT32_MAX)
+        if (place == NOT_ANSWERED)
             continue;
         struct because *b = &r->s->items[place].because;
         float contribution = scale * rows->value[e];
@@ -146,7 +128,7 @@ static void explain_by_context(struct request *r)
 {
     struct scratch *s = r->s;
     for (uint32_t x = 0; x < r->out->count; x++)
-        s->cells[s->items[x].item].score = place_mark(x);
+        mark_place(s, s->items[x].item, x);
     if (r->q->surface == SURFACE_BASKET)
         explain_rules(r);
     if (!all_explained(r))

@@ -159,7 +159,8 @@ static void fill(struct request *r, bool (*next)(struct request *r, struct candi
 {
     struct answer *out = r->out;
     struct candidate c;
-    while (out->count < r->q->limit && next(r, &c)) {
+    uint32_t wanted = diversify_pool(r->q);
+    while (out->count < wanted && next(r, &c)) {
         enum drop drop = filter_drop(r, c.item);
         if (drop != DROP_COUNT) {
             out->dropped[drop]++;
@@ -170,6 +171,7 @@ static void fill(struct request *r, bool (*next)(struct request *r, struct candi
         to->slot = r->m->slot[c.item];
         to->score = c.score;
     }
+    diversify(r);
 }
 
 static void answer_from_context(struct request *r)

@@ -4,6 +4,7 @@
  *   blend.c       cells -> candidates with final scores, best first
  *   popular.c     candidates without a context: by popularity or trend
  *   filters.c     may this item be suggested
+ *   diversify.c   which of the best candidates, and in which order
  *   explain.c     why it was */
 #ifndef ENGINE_RECOMMEND_INTERNAL_H
 #define ENGINE_RECOMMEND_INTERNAL_H
@@ -102,6 +103,24 @@ bool trending_next(struct request *r, struct candidate *out);
 
 /* filters.c: the first reason against it; DROP_COUNT: none. */
 enum drop filter_drop(const struct request *r, uint32_t item);
+
+/* diversify.c: how many candidates to take; then reduces them to the answer. The cells' scores are
+ * gone afterwards. */
+uint32_t diversify_pool(const struct query *q);
+void diversify(struct request *r);
+
+/* Once candidates are final, the cell of one that is answered holds its place instead of a score:
+ * place x as -1 - x, since scores are never below 0. */
+#define NOT_ANSWERED UINT32_MAX
+static inline void mark_place(struct scratch *s, uint32_t item, uint32_t x)
+{
+    s->cells[item] = (struct cell){s->stamp, -1.0f - (float)x};
+}
+static inline uint32_t place_of(const struct scratch *s, uint32_t item)
+{
+    struct cell cell = s->cells[item];
+    return cell.stamp == s->stamp && cell.score < 0 ? (uint32_t)(-cell.score) - 1 : NOT_ANSWERED;
+}
 
 /* explain.c: fills the `because` of all suggestions; `answered`: the surface they came from. The
  * cells' scores are gone afterwards. */

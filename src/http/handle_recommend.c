@@ -22,6 +22,8 @@ static bool make_query(struct request *r, const struct question *in, struct quer
                           .exclude = in->exclude.at,
                           .exclude_count = in->exclude.count,
                           .limit = in->limit,
+                          .diversity = in->diversity,
+                          .novelty = in->novelty,
                           .explain = in->explain,
                           .now_ms = clock_wall_ms()};
     return filter_input_make(&in->filter, &r->arena, &out->filter);

@@ -26,9 +26,9 @@
         {.name = "user_id",                                                                        \
          .kind = FIELD_REFUSED,                                                                    \
          .note = "answers for one user are not served by this version"},                           \
+        {.name = "diversity", .kind = FIELD_NUMBER, .offset = AT(diversity), .max = 1},            \
     {                                                                                              \
-        .name = "diversity", .kind = FIELD_REFUSED,                                                \
-        .note = "diversity is not served by this version"                                          \
+        .name = "novelty", .kind = FIELD_NUMBER, .offset = AT(novelty), .max = 1                   \
     }
 
 const struct field question_params[] = {

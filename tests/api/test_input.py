@@ -139,9 +139,18 @@ def test_several_problems_are_told_at_once(server):
 
 def test_later_features_are_refused_by_name(server):
     assert "user" in problem(server.get("/recommend?user_id=u"), 400)["detail"]
-    body = {"user_id": "u", "session": [], "diversity": 0.2}
-    assert len(problem(server.post("/recommend", json=body), 400)["errors"]) == 3
+    body = {"user_id": "u", "session": []}
+    assert len(problem(server.post("/recommend", json=body), 400)["errors"]) == 2
     problem(server.get("/recommend?surface=personal"), 400)
+
+
+def test_the_knobs_of_an_answer_are_shares(server):
+    for name in ("diversity", "novelty"):
+        for value in (-0.1, 1.5):
+            assert problem(server.get(f"/recommend?{name}={value}"), 400)["errors"][0]["parameter"] == name
+            assert problem(server.post("/recommend", json={name: value}), 400)["errors"][0]["pointer"] == f"/{name}"
+        assert server.get(f"/recommend?{name}=0.5").status_code == 200
+        assert server.post("/recommend", json={name: 1}).status_code == 200
 
 
 def test_json_bodies_are_limited_in_size_and_depth(server):
