@@ -1,9 +1,9 @@
 /* Settings: one option table gives name, type, range, default, help; from it come flags
  * (--train-interval), environment (BASKETD_TRAIN_INTERVAL), basketd.conf ([train] interval = …),
- * `basketd config` and the README's table. Flags > environment > file > default. Unknown keys,
- * out-of-range values: errors that name key, place and what was expected. Durations "90s 15m 24h
- * 7d", sizes "64MiB 4GiB 512KB", both also plain numbers (seconds, bytes). Filled once before the
- * threads start, read-only afterwards. */
+ * `basketd config` and the table of docs/settings.md. Flags > environment > file > default. Unknown
+ * keys, out-of-range values: errors that name key, place and what was expected. Durations "90s 15m
+ * 24h 7d", sizes "64MiB 4GiB 512KB", both also plain numbers (seconds, bytes). Filled once before
+ * the threads start, read-only afterwards. */
 #ifndef SERVICE_SETTINGS_H
 #define SERVICE_SETTINGS_H
 
@@ -69,7 +69,7 @@ bool settings_parse_size(struct str text, uint64_t *bytes);
 
 /* "key = value  # where from" lines for `basketd config`; one JSON object for --json. */
 void settings_print(const struct settings *s, struct buf *out, bool json);
-/* Markdown rows for the README. */
+/* The Markdown table of docs/settings.md. */
 void settings_markdown(struct buf *out);
 /* Lines of --help for the options of `section` ("server", "train", …). */
 void settings_help(struct buf *out, const char *section);

@@ -157,7 +157,7 @@ static const struct command commands[] = {
     {"config",
      "basketd config",
      "the settings in force and where each comes from",
-     "  --json\n  --markdown                       the table of the README\n",
+     "  --json\n  --markdown                       the table of docs/settings.md\n",
      {NULL},
      cmd_config,
      false},

@@ -25,6 +25,6 @@ def test_answers_are_those_of_the_golden_file(server, truth):
     assert answers == json.loads(GOLDEN.read_text())
 
 
-def test_the_readme_has_the_settings_table_of_the_program():
+def test_the_documentation_has_the_settings_table_of_the_program():
     table = run("config", "--markdown").stdout
-    assert table in pathlib.Path("README.md").read_text()
+    assert table in pathlib.Path("docs/settings.md").read_text()
