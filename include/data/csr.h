@@ -23,6 +23,10 @@ void csr_deinit(struct csr *m);
 uint64_t csr_entries(const struct csr *m);
 size_t csr_bytes(const struct csr *m);
 
+/* Closes the gaps of rows that were written apart, row r from room[r] on, length[r] entries (room
+ * ascends, rows do not overlap): moves them together, sets start[], gives back memory. */
+void csr_pack(struct csr *m, const uint64_t *room, const uint32_t *length);
+
 /* out[c] lists the rows of m that have column c, ascending; values carried along. */
 int csr_transpose(const struct csr *m, struct csr *out, struct error *err) WARN_UNUSED;
 

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 int csr_alloc(struct csr *m, uint32_t rows, uint32_t cols, uint64_t entries, int with_values,
               struct error *err)
@@ -43,6 +44,26 @@ size_t csr_bytes(const struct csr *m)
         return 0;
     size_t entry = sizeof *m->column + (m->value ? sizeof *m->value : 0);
     return ((size_t)m->rows + 1) * sizeof *m->start + csr_entries(m) * entry;
+}
+
+static void *shrink(void *array, size_t count, size_t size)
+{
+    void *smaller = mem_resize(array, count, size);
+    return smaller ? smaller : array;
+}
+
+void csr_pack(struct csr *m, const uint64_t *room, const uint32_t *length)
+{
+    for (uint32_t r = 0; r < m->rows; r++) {
+        uint64_t to = m->start[r];
+        memmove(m->column + to, m->column + room[r], length[r] * sizeof *m->column);
+        if (m->value)
+            memmove(m->value + to, m->value + room[r], length[r] * sizeof *m->value);
+        m->start[r + 1] = to + length[r];
+    }
+    m->column = shrink(m->column, csr_entries(m), sizeof *m->column);
+    if (m->value)
+        m->value = shrink(m->value, csr_entries(m), sizeof *m->value);
 }
 
 int csr_transpose(const struct csr *m, struct csr *out, struct error *err)

@@ -40,6 +40,20 @@ static void a_transpose_lists_rows_by_column(void **state)
     csr_deinit(&m);
 }
 
+static void packing_closes_the_gaps(void **state)
+{
+    (void)state;
+    struct csr m;
+    assert_int_equal(csr_alloc(&m, 3, 9, 6, 1, NULL), 0);
+    memcpy(m.column, (uint32_t[]){9, 4, 9, 9, 7, 8}, 6 * sizeof *m.column);
+    memcpy(m.value, (float[]){0, 1, 0, 0, 2, 3}, 6 * sizeof *m.value);
+    csr_pack(&m, (uint64_t[]){1, 2, 4}, (uint32_t[]){1, 0, 2});
+    assert_memory_equal(m.start, ((uint64_t[]){0, 1, 1, 3}), 4 * sizeof *m.start);
+    assert_memory_equal(m.column, ((uint32_t[]){4, 7, 8}), 3 * sizeof *m.column);
+    assert_memory_equal(m.value, ((float[]){1, 2, 3}), 3 * sizeof *m.value);
+    csr_deinit(&m);
+}
+
 static struct csr random_ones(uint32_t rows, uint32_t cols, struct rng *rng)
 {
     struct csr m;
@@ -144,6 +158,7 @@ static void every_failed_allocation_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packing_closes_the_gaps),
         cmocka_unit_test(a_transpose_lists_rows_by_column),
         cmocka_unit_test(transposing_twice_gives_the_matrix_back),
         cmocka_unit_test(an_empty_matrix_is_a_matrix),
