@@ -1,8 +1,10 @@
-/* Co-occurrence: how many baskets hold both items, and the rows made of it.
+/* Co-occurrence: how many units hold both items, and the rows made of it. Units are the orders of a
+ * dataset, whole histories or sessions as sets (histories_sets): what "together" means is up to who
+ * asks.
  *
- * Counting walks, per item, the baskets of its inverted list into a dense accumulator with a
- * touched list; cost is the sum of squared basket sizes. Rows in parallel, same result for any
- * thread count. */
+ * Counting walks, per item, the units of its inverted list into a dense accumulator with a touched
+ * list; cost is the sum of squared unit sizes. Rows in parallel, same result for any thread count.
+ */
 #ifndef LEARN_COOC_H
 #define LEARN_COOC_H
 
@@ -13,21 +15,22 @@ struct cooc_params {      /* zero = default */
     uint32_t min_count;   /* pairs seen less often are dropped; 0: 1 */
     uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
                              either side keeps it */
-    uint32_t max_basket;  /* larger baskets are left out of pair counts (not of n_i); 0: 1000 */
+    uint32_t max_unit;    /* larger units are left out of pair counts (not of n_i); 0: 1000 */
     uint32_t threads;     /* 0: one per core */
     struct progress *progress;
 };
 
 /* Symmetric, no diagonal; columns ascending. */
 struct cooc {
-    uint32_t item_count, basket_count;
+    uint32_t item_count, unit_count;
     uint64_t *start; /* [item_count + 1] */
     uint32_t *column;
-    uint32_t *count;             /* n_ij */
-    const uint32_t *item_orders; /* n_i, borrowed from the dataset */
+    uint32_t *count;      /* n_ij */
+    uint32_t *item_units; /* [item_count] n_i */
 };
 
-int cooc_count(const struct dataset *d, const struct cooc_params *params, struct cooc *out,
+/* Units x items, ones, columns ascending and distinct. ERR_NOMEM, ERR_CANCELLED. */
+int cooc_count(const struct csr *units, const struct cooc_params *params, struct cooc *out,
                struct error *err) WARN_UNUSED;
 void cooc_deinit(struct cooc *c);
 size_t cooc_bytes(const struct cooc *c);
@@ -39,9 +42,14 @@ enum weight { WEIGHT_COSINE, WEIGHT_LLR, WEIGHT_JACCARD, WEIGHT_CONFIDENCE };
 double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij);
 
 /* Row i = its k best (item j, weight), best first (ties: n_j descending, j ascending); weights > 0.
- */
+ * ERR_NOMEM. */
 int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
               struct error *err) WARN_UNUSED;
+
+/* The same with n_ij / (n_i^source_power n_j^target_power): .5 and .5 are the cosine, 1 and 0
+ * confidence; a smaller target power favours popular items. */
+int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
+                    struct csr *out, struct error *err) WARN_UNUSED;
 
 /* Most bytes held at a time for such data: by cooc_count, its result included; by the rows. */
 uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params);

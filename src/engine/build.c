@@ -183,7 +183,7 @@ static int step_embedding_rows(struct build *b, struct build_step *cost, struct 
 static int step_cooc(struct build *b, struct build_step *cost, struct error *err)
 {
     struct cooc_params params = build_cooc_params(b->params);
-    int rc = cooc_count(b->d, &params, &b->cooc, err);
+    int rc = cooc_count(&b->d->baskets, &params, &b->cooc, err);
     if (rc)
         return rc;
     cost->count = b->cooc.start[b->cooc.item_count];

@@ -73,7 +73,7 @@ struct rule_params build_rule_params(const struct build_params *p)
 struct cooc_params build_cooc_params(const struct build_params *p)
 {
     return (struct cooc_params){
-        .max_basket = UINT32_MAX, .threads = p->threads, .progress = p->progress};
+        .max_unit = UINT32_MAX, .threads = p->threads, .progress = p->progress};
 }
 
 struct sgns_params build_sgns_params(const struct build_params *p)

@@ -1,4 +1,4 @@
-/* Row i: every basket that holds i, found through the transpose, adds one to a counter for each of
+/* Row i: every unit that holds i, found through the transpose, adds one to a counter for each of
  * its items; which counters were touched is kept in a bitmap with a summary bit for each 64-bit
  * word of it, so that a row comes out ascending at a cost that follows its length.
  *
@@ -7,7 +7,7 @@
  * the matrix stays symmetric; the second counts what stays, the last puts it in its place. Counting
  * is cheap, and so nothing is held that is not part of the result.
  *
- * Cost: two or three times the sum of squared basket sizes. Memory: the transpose, 8 bytes for each
+ * Cost: two or three times the sum of squared unit sizes. Memory: the transpose, 8 bytes for each
  * pair kept, some words an item and worker. */
 #include "learn/cooc.h"
 
@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_MIN_COUNT  1
-#define DEFAULT_MAX_BASKET 1000
-#define PIECE_ROWS         64
+#define DEFAULT_MIN_COUNT 1
+#define DEFAULT_MAX_UNIT  1000
+#define PIECE_ROWS        64
 
 /* One worker's dense counters for one row at a time. */
 struct counter {
@@ -42,9 +42,9 @@ struct floor {
 };
 
 struct pairs {
-    const struct csr *baskets;
+    const struct csr *units;
     const struct csr *by_item; /* its transpose */
-    uint32_t min_count, max_per_row, max_basket;
+    uint32_t min_count, max_per_row, max_unit;
     struct floor *floor; /* [items], NULL: nothing is pruned */
     struct cooc *out;
     struct cursor cursor;
@@ -72,14 +72,14 @@ static void counter_deinit(struct counter *c)
 
 static void count_row(const struct pairs *p, struct counter *c, uint32_t item)
 {
-    const struct csr *baskets = p->baskets;
+    const struct csr *units = p->units;
     for (uint64_t k = p->by_item->start[item]; k < p->by_item->start[item + 1]; k++) {
-        uint32_t basket = p->by_item->column[k];
-        uint64_t begin = baskets->start[basket], end = baskets->start[basket + 1];
-        if (end - begin > p->max_basket)
+        uint32_t unit = p->by_item->column[k];
+        uint64_t begin = units->start[unit], end = units->start[unit + 1];
+        if (end - begin > p->max_unit)
             continue;
         for (uint64_t e = begin; e < end; e++) {
-            uint32_t other = baskets->column[e];
+            uint32_t other = units->column[e];
             c->touched[other / 64] |= 1ULL << (other % 64);
             c->summary[other / 4096] |= 1ULL << (other / 64 % 64);
             c->count[other]++;
@@ -171,7 +171,7 @@ static void run_worker(void *context, uint32_t worker)
     struct pairs *p = context;
     struct counter counter = {0};
     struct row row = {0};
-    uint32_t items = p->baskets->cols;
+    uint32_t items = p->units->cols;
     MEM_NEW(row.column, (size_t)items + 1);
     MEM_NEW(row.count, 2 * (size_t)items + 1); /* the second half: find_floor's */
     int status = counter_init(&counter, items) && row.column && row.count ? 0 : ERR_NOMEM;
@@ -195,7 +195,7 @@ static int each_row(struct pairs *p, uint32_t workers,
                     void (*finish)(struct pairs *, struct row *, uint32_t))
 {
     p->finish = finish;
-    cursor_init(&p->cursor, p->baskets->cols, PIECE_ROWS);
+    cursor_init(&p->cursor, p->units->cols, PIECE_ROWS);
     parallel_run(workers, run_worker, p);
     int status = 0;
     for (uint32_t w = 0; w < workers; w++)
@@ -205,7 +205,7 @@ static int each_row(struct pairs *p, uint32_t workers,
 
 static int count_all(struct pairs *p, uint32_t workers)
 {
-    uint32_t items = p->baskets->cols;
+    uint32_t items = p->units->cols;
     struct cooc *out = p->out;
     int status = 0;
     progress_begin(p->progress, "counting pairs", (p->max_per_row ? 3 : 2) * (uint64_t)items);
@@ -216,8 +216,12 @@ static int count_all(struct pairs *p, uint32_t workers)
     }
     if (status)
         return status;
-    if (!MEM_ZNEW(out->start, (size_t)items + 1))
+    MEM_ZNEW(out->start, (size_t)items + 1);
+    MEM_NEW(out->item_units, items);
+    if (!out->start || !out->item_units)
         return ERR_NOMEM;
+    for (uint32_t i = 0; i < items; i++)
+        out->item_units[i] = (uint32_t)(p->by_item->start[i + 1] - p->by_item->start[i]);
     status = each_row(p, workers, measure_row);
     if (status)
         return status;
@@ -230,21 +234,19 @@ static int count_all(struct pairs *p, uint32_t workers)
     return each_row(p, workers, put_row);
 }
 
-int cooc_count(const struct dataset *d, const struct cooc_params *params, struct cooc *out,
+int cooc_count(const struct csr *units, const struct cooc_params *params, struct cooc *out,
                struct error *err)
 {
     struct csr by_item;
-    struct cooc made = {.item_count = d->item_count,
-                        .basket_count = d->basket_count,
-                        .item_orders = d->item_orders};
-    struct pairs p = {.baskets = &d->baskets,
+    struct cooc made = {.item_count = units->cols, .unit_count = units->rows};
+    struct pairs p = {.units = units,
                       .by_item = &by_item,
                       .min_count = params->min_count ? params->min_count : DEFAULT_MIN_COUNT,
                       .max_per_row = params->max_per_row,
-                      .max_basket = params->max_basket ? params->max_basket : DEFAULT_MAX_BASKET,
+                      .max_unit = params->max_unit ? params->max_unit : DEFAULT_MAX_UNIT,
                       .out = &made,
                       .progress = params->progress};
-    int status = csr_transpose(&d->baskets, &by_item, err);
+    int status = csr_transpose(units, &by_item, err);
     if (status)
         return status;
     status = count_all(&p, parallel_workers(params->threads));
@@ -264,6 +266,7 @@ void cooc_deinit(struct cooc *c)
     free(c->start);
     free(c->column);
     free(c->count);
+    free(c->item_units);
     *c = (struct cooc){0};
 }
 
@@ -271,7 +274,7 @@ size_t cooc_bytes(const struct cooc *c)
 {
     if (!c->start)
         return 0;
-    return ((size_t)c->item_count + 1) * sizeof *c->start +
+    return ((size_t)c->item_count + 1) * sizeof *c->start + c->item_count * sizeof *c->item_units +
            c->start[c->item_count] * (sizeof *c->column + sizeof *c->count);
 }
 

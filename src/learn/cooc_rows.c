@@ -29,7 +29,7 @@ static double log_likelihood(uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_
 {
     if (n_ij * n <= n_i * n_j)
         return 0;
-    /* Baskets too large for n_ij are in n_i and n_j: there may seem to be fewer than none. */
+    /* Units too large for n_ij are in n_i and n_j: there may seem to be fewer than none. */
     uint64_t neither = n + n_ij > n_i + n_j ? n + n_ij - n_i - n_j : 0;
     double sum = x_ln_x(n_ij) + x_ln_x(n_i - n_ij) + x_ln_x(n_j - n_ij) + x_ln_x(neither);
     double ratio = 2 * (sum - margins + x_ln_x(n));
@@ -58,11 +58,12 @@ struct job {
     const struct cooc *pairs;
     enum weight weight;
     uint32_t k;
-    uint32_t *rank;  /* [items] by (n_i descending, item) */
-    double *margins; /* [items], LLR only */
-    uint64_t *room;  /* [items + 1] where each row may write */
+    uint32_t *rank;          /* [items] by (n_i descending, item) */
+    double *margins;         /* [items], LLR only */
+    double *source, *target; /* [items] what n_ij is multiplied with; NULL: `weight` says */
+    uint64_t *room;          /* [items + 1] where each row may write */
     uint32_t *length;
-    struct csr *out;
+    struct csr out;
     struct cursor cursor;
     int status[PARALLEL_WORKERS_MAX];
 };
@@ -70,10 +71,12 @@ struct job {
 static double weigh(const struct job *job, uint32_t i, uint32_t j, uint32_t count)
 {
     const struct cooc *c = job->pairs;
-    if (job->weight == WEIGHT_LLR)
-        return log_likelihood(c->basket_count, c->item_orders[i], c->item_orders[j], count,
+    if (job->source)
+        return count * job->source[i] * job->target[j];
+    if (job->margins)
+        return log_likelihood(c->unit_count, c->item_units[i], c->item_units[j], count,
                               job->margins[i] + job->margins[j]);
-    return weight_of(job->weight, c->basket_count, c->item_orders[i], c->item_orders[j], count);
+    return weight_of(job->weight, c->unit_count, c->item_units[i], c->item_units[j], count);
 }
 
 static void make_row(struct job *job, uint32_t i, struct topk *best)
@@ -87,8 +90,8 @@ static void make_row(struct job *job, uint32_t i, struct topk *best)
     }
     topk_sort(best);
     for (uint32_t n = 0; n < best->count; n++) {
-        job->out->column[job->room[i] + n] = best->entries[n].item;
-        job->out->value[job->room[i] + n] = best->entries[n].score;
+        job->out.column[job->room[i] + n] = best->entries[n].item;
+        job->out.value[job->room[i] + n] = best->entries[n].score;
     }
     job->length[i] = best->count;
 }
@@ -121,7 +124,7 @@ static bool rank_items(struct job *job)
     if (!MEM_NEW(keys, items))
         return false;
     for (uint32_t i = 0; i < items; i++)
-        keys[i] = (uint64_t)(UINT32_MAX - job->pairs->item_orders[i]) << 32 | i;
+        keys[i] = (uint64_t)(UINT32_MAX - job->pairs->item_units[i]) << 32 | i;
     qsort(keys, items, sizeof *keys, compare_u64);
     for (uint32_t r = 0; r < items; r++)
         job->rank[(uint32_t)keys[r]] = r;
@@ -136,14 +139,8 @@ static bool prepare(struct job *job)
     MEM_NEW(job->rank, items);
     MEM_NEW(job->room, (size_t)items + 1);
     MEM_ZNEW(job->length, items);
-    if (job->weight == WEIGHT_LLR)
-        MEM_NEW(job->margins, items);
     if (!job->rank || !job->room || !job->length || !rank_items(job))
         return false;
-    if (job->weight == WEIGHT_LLR && !job->margins)
-        return false;
-    for (uint32_t i = 0; job->margins && i < items; i++)
-        job->margins[i] = margin(c->basket_count, c->item_orders[i]);
     job->room[0] = 0;
     for (uint32_t i = 0; i < items; i++) {
         uint64_t most = c->start[i + 1] - c->start[i];
@@ -155,7 +152,7 @@ static bool prepare(struct job *job)
 /* Moves the rows together; what the arrays have too much is given back. */
 static void close_gaps(struct job *job)
 {
-    struct csr *m = job->out;
+    struct csr *m = &job->out;
     for (uint32_t i = 0; i < m->rows; i++) {
         uint64_t to = m->start[i];
         memmove(m->column + to, m->column + job->room[i], job->length[i] * sizeof *m->column);
@@ -173,7 +170,7 @@ static int make_rows(struct job *job, struct error *err)
     uint32_t items = job->pairs->item_count, workers = parallel_workers(0);
     if (!prepare(job))
         return ERR_NOMEM;
-    int status = csr_alloc(job->out, items, items, job->room[items], 1, err);
+    int status = csr_alloc(&job->out, items, items, job->room[items], 1, err);
     if (status)
         return status;
     cursor_init(&job->cursor, items, PIECE_ROWS);
@@ -185,22 +182,46 @@ static int make_rows(struct job *job, struct error *err)
     return status;
 }
 
+/* Makes the rows when what they are weighed with is there. */
+static int finish(struct job *job, bool prepared, struct csr *out, struct error *err)
+{
+    int status = prepared ? make_rows(job, err) : ERR_NOMEM;
+    free(job->rank);
+    free(job->margins);
+    free(job->source);
+    free(job->target);
+    free(job->room);
+    free(job->length);
+    if (status == 0) {
+        *out = job->out;
+        return 0;
+    }
+    csr_deinit(&job->out);
+    return error_set(err, status, "rows of pairs: out of memory");
+}
+
 int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
               struct error *err)
 {
-    struct csr made = {0};
-    struct job job = {.pairs = c, .weight = weight, .k = k, .out = &made};
-    int status = make_rows(&job, err);
-    free(job.rank);
-    free(job.margins);
-    free(job.room);
-    free(job.length);
-    if (status == 0) {
-        *out = made;
-        return 0;
+    struct job job = {.pairs = c, .weight = weight, .k = k};
+    if (weight == WEIGHT_LLR)
+        MEM_NEW(job.margins, c->item_count);
+    for (uint32_t i = 0; job.margins && i < c->item_count; i++)
+        job.margins[i] = margin(c->unit_count, c->item_units[i]);
+    return finish(&job, weight != WEIGHT_LLR || job.margins, out, err);
+}
+
+int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
+                    struct csr *out, struct error *err)
+{
+    struct job job = {.pairs = c, .k = k};
+    MEM_NEW(job.source, c->item_count);
+    MEM_NEW(job.target, c->item_count);
+    for (uint32_t i = 0; job.source && job.target && i < c->item_count; i++) {
+        job.source[i] = pow(c->item_units[i], -source_power);
+        job.target[i] = pow(c->item_units[i], -target_power);
     }
-    csr_deinit(&made);
-    return error_set(err, status, "rows of pairs: out of memory");
+    return finish(&job, job.source && job.target, out, err);
 }
 
 /* How many different pairs there are, both ways: no more than drawing them at random from all cells
@@ -221,7 +242,7 @@ uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct coo
         kept = most;
     uint64_t transpose = 4 * shape->lines + 8 * shape->items;
     uint64_t workers = (uint64_t)parallel_workers(params->threads) * 17 * shape->items;
-    return (uint64_t)(8 * kept) + transpose + workers + 16 * shape->items;
+    return (uint64_t)(8 * kept) + transpose + workers + 20 * shape->items;
 }
 
 uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k)

@@ -141,7 +141,7 @@ static bool check_pairs(const struct protocol *p)
     struct cooc_params params = {0};
     uint64_t begin = clock_mono_ns();
     bool good = true;
-    if (cooc_count(&p->train, &params, &pairs, NULL))
+    if (cooc_count(&p->train.baskets, &params, &pairs, NULL))
         return false;
     double counting = since(begin);
     for (size_t w = 0; w < sizeof WEIGHTS / sizeof *WEIGHTS; w++) {

@@ -154,7 +154,7 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     struct cooc_params cp = {0};
     struct cooc pairs;
     struct step s = step_begin("pairs");
-    if (cooc_count(d, &cp, &pairs, NULL))
+    if (cooc_count(&d->baskets, &cp, &pairs, NULL))
         return 1;
     step_end(&s, cooc_estimate_bytes(shape, &cp), pairs.start[pairs.item_count]);
     for (int w = WEIGHT_COSINE; w <= WEIGHT_LLR; w++) {
