@@ -1,4 +1,4 @@
-/* One table, four readers (flags, environment, file, defaults) and three printers.
+/* The readers of the option table (settings_table.c): flags, environment, file, defaults.
  *
  * Every value passes through set_value() as text, whatever its origin, so that a bound or a unit is
  * checked in one place and an error can say where the text came from. */
@@ -6,112 +6,15 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "settings_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <ini.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum option_type {
-    TYPE_TEXT,
-    TYPE_SWITCH,
-    TYPE_U32,
-    TYPE_U64,
-    TYPE_REAL,
-    TYPE_SIZE,
-    TYPE_DURATION
-};
-
-struct option {
-    const char *section, *key, *flag; /* [train] interval, --train-interval */
-    enum option_type type;
-    size_t offset, room; /* room: of a text */
-    double min,
-        max; /* seconds for durations, bytes for sizes; a text with min 1 may not be empty */
-    const char *preset; /* the default, as text */
-    const char *help;
-};
-
-#define AT(field) offsetof(struct settings, field), sizeof(((struct settings *)0)->field)
-
-/* clang-format off: a table reads best as one */
-static const struct option options[] = {
-    {"server", "data", "data", TYPE_TEXT, AT(data), 1, 0, "data", "data directory"},
-    {"server", "listen", "listen", TYPE_TEXT, AT(listen), 1, 0, "127.0.0.1:8080",
-     "address and port to serve on; port 0 takes a free one"},
-    {"server", "loops", "loops", TYPE_U32, AT(loops), 1, 64, "1", "event loops, one core each"},
-    {"server", "insecure", "insecure", TYPE_SWITCH, AT(insecure), 0, 0, "false",
-     "serve other addresses than loopback although no key is configured"},
-    {"server", "cors_origins", "cors-origins", TYPE_TEXT, AT(cors_origins), 0, 0, "",
-     "origins whose browsers may ask with a read key, comma-separated"},
-    {"server", "log_level", "log-level", TYPE_TEXT, AT(log_level), 1, 0, "info",
-     "error, warn, info or debug"},
-    {"server", "connections", "connections", TYPE_U32, AT(connections), 8, 100000, "4000",
-     "open connections per loop"},
-    {"server", "header_timeout", "header-timeout", TYPE_DURATION, AT(header_timeout_ms), 1, 300,
-     "5s", "time a client has for the head of a request"},
-    {"server", "body_timeout", "body-timeout", TYPE_DURATION, AT(body_timeout_ms), 1, 3600, "30s",
-     "time for a body of up to 1 MiB, and for each further MiB"},
-    {"server", "idle_timeout", "idle-timeout", TYPE_DURATION, AT(idle_timeout_ms), 1, 3600, "60s",
-     "time a connection may stay without a request"},
-    {"server", "drain_timeout", "drain-timeout", TYPE_DURATION, AT(drain_timeout_ms), 0, 300, "10s",
-     "time requests in flight have after SIGTERM"},
-    {"ingest", "inline_body", "ingest-inline-body", TYPE_SIZE, AT(inline_body_bytes), 1024,
-     16 << 20, "1MiB", "larger bodies are spooled to disk and become a job"},
-    {"ingest", "upload", "ingest-upload", TYPE_SIZE, AT(upload_bytes), 1024, 1e15, "16GiB",
-     "largest spooled upload"},
-    {"ingest", "queue", "ingest-queue", TYPE_U32, AT(ingest_queue), 1, 100000, "1024",
-     "waiting requests before 503"},
-    {"ingest", "decompressed", "ingest-decompressed", TYPE_SIZE, AT(max_decompressed_bytes), 1024,
-     1e15, "64GiB", "largest input after decompression"},
-    {"ingest", "sort_memory", "ingest-sort-memory", TYPE_SIZE, AT(sort_memory_bytes), 1 << 20, 1e12,
-     "64MiB", "memory for grouping the rows of a CSV; beyond it they are staged on disk"},
-    {"train", "min_new_orders", "train-min-new-orders", TYPE_U64, AT(min_new_orders), 0, 1e15,
-     "1000", "train when this many orders changed; 0: never"},
-    {"train", "interval", "train-interval", TYPE_DURATION, AT(interval_ms), 0, 31536000, "24h",
-     "train at least this often when there is anything new; 0: never"},
-    {"train", "memory_limit", "memory-limit", TYPE_SIZE, AT(memory_limit_bytes), 0, 1e15, "0",
-     "refuse a training that would need more; 0: no limit"},
-    {"train", "threads", "threads", TYPE_U32, AT(threads), 0, 64, "0",
-     "compute threads; 0: one per core"},
-    {"train", "min_support", "min-support", TYPE_TEXT, AT(min_support), 0, 0, "",
-     "support an itemset needs, a share \"0.1%\" or a count \"25\"; empty: 0.01 %, at least 5"},
-    {"train", "min_confidence", "min-confidence", TYPE_REAL, AT(min_confidence), 0.0001, 1, "0.1",
-     "confidence a rule needs"},
-    {"train", "min_lift", "min-lift", TYPE_REAL, AT(min_lift), 0, 1e9, "1", "lift a rule needs"},
-    {"train", "productive", "productive", TYPE_SWITCH, AT(productive), 0, 0, "true",
-     "keep only rules whose every item improves on the rule without it"},
-    {"train", "max_q", "max-q", TYPE_REAL, AT(max_q), 1e-9, 1, "0.05",
-     "share of the rules that may be chance; 1: not looked at"},
-    {"train", "max_length", "max-length", TYPE_U32, AT(max_length), 2, 8, "4",
-     "items in an itemset"},
-    {"train", "max_itemsets", "max-itemsets", TYPE_U64, AT(max_itemsets), 1000, 1e9, "4000000",
-     "budget; beyond it the support threshold is raised, and said so"},
-    {"train", "max_rules", "max-rules", TYPE_U64, AT(max_rules), 100, 1e8, "1000000",
-     "budget; the strongest are kept"},
-    {"train", "neighbours", "neighbours", TYPE_U32, AT(neighbours), 5, 1000, "100",
-     "best items kept per item and learner"},
-    {"train", "embeddings", "embeddings", TYPE_SWITCH, AT(embeddings), 0, 0, "true",
-     "train item embeddings"},
-    {"train", "max_order_items", "max-order-items", TYPE_U32, AT(max_order_items), 2, 100000,
-     "2000", "orders with more distinct items are kept but not learnt from"},
-    {"orders", "keep_days", "orders-keep-days", TYPE_U32, AT(keep_days), 0, 36500, "0",
-     "delete orders and events older than this; 0: keep"},
-    {"models", "keep", "models-keep", TYPE_U32, AT(keep_models), 1, 100, "5",
-     "trained models kept"},
-    {"users", "erase_orders", "users-erase-orders", TYPE_SWITCH, AT(erase_orders), 0, 0, "false",
-     "erasing a user deletes the orders instead of unlinking them"},
-};
-/* clang-format on */
-
-#define OPTION_COUNT (sizeof options / sizeof options[0])
-_Static_assert(OPTION_COUNT <= SETTINGS_MAX, "raise SETTINGS_MAX");
-
-static const char *const origins[] = {"default", "file", "environment", "flag"};
 
 struct unit {
     const char *name;
@@ -286,7 +189,7 @@ static int set_number(const struct option *o, void *field, struct str text, cons
 static int set_value(struct settings *s, size_t row, struct str text, const char *place,
                      enum setting_origin origin, struct error *err)
 {
-    const struct option *o = &options[row];
+    const struct option *o = &settings_options[row];
     void *field = (char *)s + o->offset;
     int rc = 0;
     text = str_trim(text);
@@ -304,8 +207,9 @@ static int set_value(struct settings *s, size_t row, struct str text, const char
 void settings_default(struct settings *s)
 {
     memset(s, 0, sizeof *s);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        int rc = set_value(s, i, str_of(options[i].preset), "default", ORIGIN_DEFAULT, NULL);
+    for (size_t i = 0; i < settings_option_count; i++) {
+        int rc =
+            set_value(s, i, str_of(settings_options[i].preset), "default", ORIGIN_DEFAULT, NULL);
         assert(rc == 0);
         (void)rc;
     }
@@ -316,13 +220,13 @@ void settings_default(struct settings *s)
 static size_t find_flag(struct str name)
 {
     size_t i = 0;
-    while (i < OPTION_COUNT && !str_eq(name, str_of(options[i].flag)))
+    while (i < settings_option_count && !str_eq(name, str_of(settings_options[i].flag)))
         i++;
     return i;
 }
 
 /* The flag at argv[at]: how many words it takes, 0 when it is not ours, or a negative error. A
- * `row` of OPTION_COUNT stands for --config. */
+ * `row` of settings_option_count stands for --config. */
 static int read_flag(int argc, char **argv, int at, size_t *row, struct str *value,
                      struct error *err)
 {
@@ -331,13 +235,13 @@ static int read_flag(int argc, char **argv, int at, size_t *row, struct str *val
     struct str rest = str_of(argv[at] + 2);
     struct str name = str_cut(&rest, '=');
     *row = find_flag(name);
-    if (*row == OPTION_COUNT && !str_eq(name, STR("config")))
+    if (*row == settings_option_count && !str_eq(name, STR("config")))
         return 0;
     if (rest.ptr) {
         *value = rest;
         return 1;
     }
-    if (*row < OPTION_COUNT && options[*row].type == TYPE_SWITCH) {
+    if (*row < settings_option_count && settings_options[*row].type == TYPE_SWITCH) {
         *value = STR("true");
         return 1;
     }
@@ -378,9 +282,9 @@ static int take_flags(struct settings *s, int *argc, char **argv, struct error *
             argv[kept++] = argv[i++];
             continue;
         }
-        if (row < OPTION_COUNT) {
+        if (row < settings_option_count) {
             char place[64];
-            snprintf(place, sizeof place, "--%s", options[row].flag);
+            snprintf(place, sizeof place, "--%s", settings_options[row].flag);
             int rc = set_value(s, row, value, place, ORIGIN_FLAG, err);
             if (rc)
                 return rc;
@@ -418,12 +322,12 @@ static int read_environment(struct settings *s, struct error *err)
         if (!str_starts(key, STR("BASKETD_")) || str_eq(key, STR("BASKETD_CONFIG")))
             continue;
         size_t row = 0;
-        for (; row < OPTION_COUNT; row++) {
-            environment_name(options[row].flag, name);
+        for (; row < settings_option_count; row++) {
+            environment_name(settings_options[row].flag, name);
             if (str_eq(key, str_of(name)))
                 break;
         }
-        if (row == OPTION_COUNT)
+        if (row == settings_option_count)
             return error_set(err, ERR_INVALID, "%.*s: no such setting; `basketd config` lists them",
                              STR_ARG(key));
         int rc = set_value(s, row, rest, name, ORIGIN_ENVIRONMENT, err);
@@ -449,8 +353,9 @@ static int take_line(void *context, const char *section, const char *key, const 
         return 0;
     char place[128];
     snprintf(place, sizeof place, "in %.100s", f->path);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, key) == 0) {
+    for (size_t i = 0; i < settings_option_count; i++) {
+        if (strcmp(settings_options[i].section, section) == 0 &&
+            strcmp(settings_options[i].key, key) == 0) {
             f->result = set_value(f->settings, i, str_of(value), place, ORIGIN_FILE, f->err);
             return f->result == 0;
         }
@@ -481,7 +386,7 @@ int settings_load(struct settings *s, int *argc, char **argv, struct error *err)
 {
     settings_default(s);
     const char *config, *data, *environment = getenv("BASKETD_DATA");
-    int rc = peek_flag(*argc, argv, OPTION_COUNT, getenv("BASKETD_CONFIG"), &config, err);
+    int rc = peek_flag(*argc, argv, settings_option_count, getenv("BASKETD_CONFIG"), &config, err);
     if (rc == 0)
         rc = peek_flag(*argc, argv, find_flag(STR("data")), environment ? environment : s->data,
                        &data, err);
@@ -495,95 +400,4 @@ int settings_load(struct settings *s, int *argc, char **argv, struct error *err)
     if (rc == 0)
         rc = take_flags(s, argc, argv, err);
     return rc;
-}
-
-/* ---- printing ---- */
-
-static void print_value(const struct settings *s, const struct option *o, struct buf *out)
-{
-    const void *field = (const char *)s + o->offset;
-    switch (o->type) {
-    case TYPE_TEXT:
-        buf_text(out, field);
-        break;
-    case TYPE_SWITCH:
-        buf_text(out, *(const bool *)field ? "true" : "false");
-        break;
-    case TYPE_U32:
-        buf_u64(out, *(const uint32_t *)field);
-        break;
-    case TYPE_U64:
-    case TYPE_SIZE:
-        buf_u64(out, *(const uint64_t *)field);
-        break;
-    case TYPE_REAL:
-        buf_f64(out, *(const double *)field);
-        break;
-    case TYPE_DURATION:
-        buf_f64(out, (double)*(const int64_t *)field / 1000);
-        buf_char(out, 's');
-        break;
-    }
-}
-
-static void print_json(const struct settings *s, struct buf *out)
-{
-    struct buf value;
-    buf_init(&value, 0);
-    buf_char(out, '{');
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        buf_clear(&value);
-        print_value(s, o, &value);
-        buf_printf(out, "%s\"%s.%s\":{\"value\":", i ? "," : "", o->section, o->key);
-        if (o->type == TYPE_TEXT || o->type == TYPE_DURATION)
-            buf_json_str(out, (struct str){value.ptr, value.len});
-        else
-            buf_add(out, value.ptr, value.len);
-        buf_printf(out, ",\"from\":\"%s\"}", origins[s->origin[i]]);
-    }
-    buf_text(out, "}\n");
-    out->failed = out->failed || value.failed;
-    buf_deinit(&value);
-}
-
-void settings_print(const struct settings *s, struct buf *out, bool json)
-{
-    if (json) {
-        print_json(s, out);
-        return;
-    }
-    const char *section = "";
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        if (strcmp(section, o->section) != 0)
-            buf_printf(out, "%s[%s]\n", i ? "\n" : "", o->section);
-        section = o->section;
-        buf_printf(out, "%s = ", o->key);
-        print_value(s, o, out);
-        buf_printf(out, " ; %s\n", origins[s->origin[i]]);
-    }
-}
-
-void settings_markdown(struct buf *out)
-{
-    buf_text(out, "| setting | flag | default | meaning |\n|---|---|---|---|\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        buf_printf(out, "| `%s.%s` | `--%s` | %s | %s |\n", o->section, o->key, o->flag,
-                   *o->preset ? o->preset : "(empty)", o->help);
-    }
-}
-
-void settings_help(struct buf *out, const char *section)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        if (strcmp(o->section, section) != 0)
-            continue;
-        char flag[64];
-        snprintf(flag, sizeof flag, "--%s%s", o->flag, o->type == TYPE_SWITCH ? "" : " VALUE");
-        buf_printf(out, "  %-32s %s%s%s%s\n", flag, o->help, *o->preset ? " (default " : "",
-                   o->preset, *o->preset ? ")" : "");
-    }
 }
