@@ -1,10 +1,11 @@
-/* Weights of pairs and the best of them per item. Each row writes to room for the most it may keep;
- * afterwards the rows are moved together. Cost: one weight and mostly one comparison a pair. */
+/* Weights of pairs and the best of them per item. Cost: one weight and mostly one comparison a
+ * pair.
+ */
 #include "learn/cooc.h"
 
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "base/topk.h"
+#include "rows.h"
 
 #include <assert.h>
 #include <math.h>
@@ -61,9 +62,7 @@ struct job {
     uint32_t *rank;          /* [items] by (n_i descending, item) */
     double *margins;         /* [items], LLR only */
     double *source, *target; /* [items] what n_ij is multiplied with; NULL: `weight` says */
-    uint64_t *room;          /* [items + 1] where each row may write */
-    uint32_t *length;
-    struct csr out;
+    struct rows rows;
     struct cursor cursor;
     int status[PARALLEL_WORKERS_MAX];
 };
@@ -88,12 +87,7 @@ static void make_row(struct job *job, uint32_t i, struct topk *best)
         if (weight > 0)
             topk_offer(best, c->column[e], weight, job->rank[c->column[e]]);
     }
-    topk_sort(best);
-    for (uint32_t n = 0; n < best->count; n++) {
-        job->out.column[job->room[i] + n] = best->entries[n].item;
-        job->out.value[job->room[i] + n] = best->entries[n].score;
-    }
-    job->length[i] = best->count;
+    rows_put(&job->rows, i, best);
 }
 
 static void run_worker(void *context, uint32_t worker)
@@ -111,74 +105,19 @@ static void run_worker(void *context, uint32_t worker)
     free(best.entries);
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static bool rank_items(struct job *job)
-{
-    uint32_t items = job->pairs->item_count;
-    uint64_t *keys;
-    if (!MEM_NEW(keys, items))
-        return false;
-    for (uint32_t i = 0; i < items; i++)
-        keys[i] = (uint64_t)(UINT32_MAX - job->pairs->item_units[i]) << 32 | i;
-    qsort(keys, items, sizeof *keys, compare_u64);
-    for (uint32_t r = 0; r < items; r++)
-        job->rank[(uint32_t)keys[r]] = r;
-    free(keys);
-    return true;
-}
-
-static bool prepare(struct job *job)
-{
-    const struct cooc *c = job->pairs;
-    uint32_t items = c->item_count;
-    MEM_NEW(job->rank, items);
-    MEM_NEW(job->room, (size_t)items + 1);
-    MEM_ZNEW(job->length, items);
-    if (!job->rank || !job->room || !job->length || !rank_items(job))
-        return false;
-    job->room[0] = 0;
-    for (uint32_t i = 0; i < items; i++) {
-        uint64_t most = c->start[i + 1] - c->start[i];
-        job->room[i + 1] = job->room[i] + (most < job->k ? most : job->k);
-    }
-    return true;
-}
-
-/* Moves the rows together; what the arrays have too much is given back. */
-static void close_gaps(struct job *job)
-{
-    struct csr *m = &job->out;
-    for (uint32_t i = 0; i < m->rows; i++) {
-        uint64_t to = m->start[i];
-        memmove(m->column + to, m->column + job->room[i], job->length[i] * sizeof *m->column);
-        memmove(m->value + to, m->value + job->room[i], job->length[i] * sizeof *m->value);
-        m->start[i + 1] = to + job->length[i];
-    }
-    void *smaller = mem_resize(m->column, csr_entries(m), sizeof *m->column);
-    m->column = smaller ? smaller : m->column;
-    smaller = mem_resize(m->value, csr_entries(m), sizeof *m->value);
-    m->value = smaller ? smaller : m->value;
-}
-
 static int make_rows(struct job *job, struct error *err)
 {
-    uint32_t items = job->pairs->item_count, workers = parallel_workers(0);
-    if (!prepare(job))
+    const struct cooc *c = job->pairs;
+    uint32_t items = c->item_count, workers = parallel_workers(0);
+    if (!MEM_NEW(job->rank, items) || !rows_rank_items(c->item_units, items, job->rank))
         return ERR_NOMEM;
-    int status = csr_alloc(&job->out, items, items, job->room[items], 1, err);
+    int status = rows_init(&job->rows, items, items, c->start, job->k, err);
     if (status)
         return status;
     cursor_init(&job->cursor, items, PIECE_ROWS);
     parallel_run(workers, run_worker, job);
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : job->status[w];
-    if (status == 0)
-        close_gaps(job);
     return status;
 }
 
@@ -190,13 +129,11 @@ static int finish(struct job *job, bool prepared, struct csr *out, struct error 
     free(job->margins);
     free(job->source);
     free(job->target);
-    free(job->room);
-    free(job->length);
     if (status == 0) {
-        *out = job->out;
+        rows_finish(&job->rows, out);
         return 0;
     }
-    csr_deinit(&job->out);
+    rows_deinit(&job->rows);
     return error_set(err, status, "rows of pairs: out of memory");
 }
 
@@ -224,19 +161,9 @@ int cooc_power_rows(const struct cooc *c, double source_power, double target_pow
     return finish(&job, job.source && job.target, out, err);
 }
 
-/* How many different pairs there are, both ways: no more than drawing them at random from all cells
- * would hit, less a quarter, as no shop sells all pairs alike (UCI Online Retail and power laws
- * have half of it). */
-static double distinct_pairs(const struct dataset_shape *shape)
-{
-    double cells = (double)shape->items * (double)shape->items;
-    double pairs = (double)dataset_shape_pairs(shape);
-    return cells > 0 ? 0.75 * cells * -expm1(-pairs / cells) : 0;
-}
-
 uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params)
 {
-    double kept = distinct_pairs(shape);
+    double kept = rows_distinct_pairs(shape);
     double most = 2.0 * params->max_per_row * (double)shape->items;
     if (params->max_per_row && kept > most)
         kept = most;
@@ -247,6 +174,6 @@ uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct coo
 
 uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k)
 {
-    double kept = distinct_pairs(shape), most = (double)k * (double)shape->items;
+    double kept = rows_distinct_pairs(shape), most = (double)k * (double)shape->items;
     return (uint64_t)(8 * (kept < most ? kept : most)) + 40 * shape->items;
 }

@@ -1,18 +1,14 @@
 /* The k best out-vectors of each in-vector. Tiles of the score matrix are made by sgemm, small
  * enough to stay in the level-2 cache, and offered to one heap per row; once a heap is full nearly
  * all scores are below its worst one, so looking at a score is one comparison. Cost: 2 d n² flops
- * and n² comparisons; memory: a tile and its heaps for each worker.
- *
- * OpenBLAS is loaded here and not with the program: it takes 1.4 ms and 3 MB to start, which every
- * short command would pay. It stays loaded. */
+ * and n² comparisons; memory: a tile and its heaps for each worker. */
 #include "learn/sgns.h"
 
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/topk.h"
+#include "blas.h"
 
-#include <cblas.h>
-#include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -20,11 +16,6 @@
 #define LN_ODDS_MAX  2.0794415f
 #define TILE_ROWS    64
 #define TILE_COLUMNS 1024
-
-struct blas {
-    __typeof__(cblas_sgemm) *sgemm;
-    __typeof__(openblas_set_num_threads) *set_num_threads;
-};
 
 struct job {
     const struct embeddings *e;
@@ -103,19 +94,6 @@ static void run_worker(void *context, uint32_t worker)
     job->status[worker] = status;
 }
 
-static int load_blas(struct blas *blas, struct error *err)
-{
-    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return error_set(err, ERR_NOT_FOUND, "embeddings: %s; install libopenblas0", dlerror());
-    *(void **)&blas->sgemm = dlsym(library, "cblas_sgemm");
-    *(void **)&blas->set_num_threads = dlsym(library, "openblas_set_num_threads");
-    if (!blas->sgemm || !blas->set_num_threads)
-        return error_set(err, ERR_NOT_FOUND, "embeddings: libopenblas.so.0 is another library");
-    blas->set_num_threads(1); /* the workers are the threads */
-    return 0;
-}
-
 int embeddings_rows(const struct embeddings *e, uint32_t k, struct progress *progress,
                     struct csr *out, struct error *err)
 {
@@ -123,7 +101,7 @@ int embeddings_rows(const struct embeddings *e, uint32_t k, struct progress *pro
     struct job job = {.e = e, .out = &made, .progress = progress};
     uint32_t items = e->item_count, workers = parallel_workers(0);
     job.k = items > 0 && k > items - 1 ? items - 1 : k;
-    int status = load_blas(&job.blas, err);
+    int status = blas_load(&job.blas, "embeddings", err);
     if (status == 0)
         status = csr_alloc(&made, items, items, (uint64_t)items * job.k, 1, err);
     if (status)

@@ -1,0 +1,357 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/ridge.h"
+#include "support/baskets.h"
+#include "support/oom.h"
+#include "support/plainridge.h"
+#include "support/ranking.h"
+
+static void random_pairs(struct rng *r, uint32_t rows, uint32_t items, double density,
+                         struct cooc *out)
+{
+    struct csr units = baskets_random(r, rows, items, density);
+    assert_int_equal(cooc_count(&units, &(struct cooc_params){.threads = 1}, out, NULL), 0);
+    csr_deinit(&units);
+}
+
+static void solve(const struct cooc *c, const struct ridge_params *p, struct csr *out,
+                  struct ridge_report *report)
+{
+    struct error err = ERROR_INIT;
+    int rc = ridge_rows(c, p, out, report, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(rc, 0);
+}
+
+/* W of one lambda by plain loops in double: [source][target]. */
+static double *reference(const struct cooc *c, uint32_t neighbours, double lambda, double power)
+{
+    uint32_t n = c->item_count;
+    double *weights = calloc((size_t)n * n + 1, sizeof *weights);
+    assert_non_null(weights);
+    for (uint32_t j = 0; j < n; j++) {
+        uint32_t support[128], m = plain_neighbours(c, j, neighbours, support);
+        double w[128];
+        plain_ridge(c, j, support, m, lambda, w);
+        for (uint32_t x = 0; x < m; x++)
+            weights[(size_t)support[x] * n + j] = w[x] * pow(c->item_units[j], -power);
+    }
+    return weights;
+}
+
+static void weights_are_near(const struct csr *rows, const double *weights)
+{
+    uint32_t n = rows->rows;
+    double *found = calloc((size_t)n * n + 1, sizeof *found);
+    assert_non_null(found);
+    assert_int_equal(csr_check(rows, NULL), 0);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
+            found[(size_t)i * n + rows->column[e]] = (double)rows->value[e];
+    for (size_t x = 0; x < (size_t)n * n; x++)
+        assert_true(fabs(found[x] - weights[x]) < 1e-5);
+    free(found);
+}
+
+static void weights_equal_plain_loops(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 1);
+    for (int round = 0; round < 60; round++) {
+        struct cooc c;
+        struct csr rows[2];
+        float lambdas[] = {1 + 50 * rng_unitf(&r), 20};
+        uint32_t neighbours = 1 + rng_below(&r, round % 2 ? 8 : 100);
+        float power = round % 3 ? 0 : 0.3f;
+        random_pairs(&r, 100 + rng_below(&r, 300), 1 + rng_below(&r, 90), rng_unit(&r), &c);
+        struct ridge_params p = {.neighbours = neighbours,
+                                 .lambdas = lambdas,
+                                 .lambda_count = 2,
+                                 .target_power = power,
+                                 .threads = 1 + (uint32_t)round % 3};
+        solve(&c, &p, rows, NULL);
+        for (int l = 0; l < 2; l++) {
+            double *weights = reference(&c, neighbours, (double)lambdas[l], (double)power);
+            weights_are_near(&rows[l], weights);
+            free(weights);
+            csr_deinit(&rows[l]);
+        }
+        cooc_deinit(&c);
+    }
+}
+
+/* Rows long enough that columns are searched for, not read. */
+static void long_rows_give_the_same_systems(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr rows;
+    rng_seed(&r, 2);
+    random_pairs(&r, 600, 1500, 0.05, &c);
+    assert_true(c.start[c.item_count] / c.item_count > 500);
+    solve(&c, &(struct ridge_params){.neighbours = 6, .keep = 1500}, &rows, NULL);
+    double *weights = reference(&c, 6, 50, 0);
+    weights_are_near(&rows, weights);
+    free(weights);
+    csr_deinit(&rows);
+    cooc_deinit(&c);
+}
+
+static void rows_keep_the_largest_and_are_ordered(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr all, some;
+    bool negative = false;
+    rng_seed(&r, 3);
+    random_pairs(&r, 400, 60, 0.4, &c);
+    solve(&c, &(struct ridge_params){.neighbours = 40}, &all, NULL);
+    solve(&c, &(struct ridge_params){.neighbours = 40, .keep = 5}, &some, NULL);
+    for (uint32_t i = 0; i < c.item_count; i++) {
+        assert_int_equal(some.start[i + 1] - some.start[i], 5);
+        float least = INFINITY;
+        for (uint64_t e = some.start[i]; e < some.start[i + 1]; e++) {
+            least = fminf(least, fabsf(some.value[e]));
+            negative |= some.value[e] < 0;
+            assert_true(e == some.start[i] || some.value[e] <= some.value[e - 1]);
+        }
+        uint32_t larger = 0;
+        for (uint64_t e = all.start[i]; e < all.start[i + 1]; e++)
+            larger += fabsf(all.value[e]) > least;
+        assert_int_equal(larger, 4);
+    }
+    assert_true(negative);
+    csr_deinit(&all);
+    csr_deinit(&some);
+    cooc_deinit(&c);
+}
+
+static void the_number_of_threads_does_not_matter(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr one, more;
+    rng_seed(&r, 4);
+    random_pairs(&r, 500, 200, 0.1, &c);
+    solve(&c, &(struct ridge_params){.neighbours = 30, .keep = 20, .threads = 1}, &one, NULL);
+    for (uint32_t threads = 2; threads <= 4; threads += 2) {
+        solve(&c, &(struct ridge_params){.neighbours = 30, .keep = 20, .threads = threads}, &more,
+              NULL);
+        uint64_t entries = csr_entries(&one);
+        assert_memory_equal(one.start, more.start, (one.rows + 1) * sizeof *one.start);
+        assert_memory_equal(one.column, more.column, entries * sizeof *one.column);
+        assert_memory_equal(one.value, more.value, entries * sizeof *one.value);
+        csr_deinit(&more);
+    }
+    csr_deinit(&one);
+    cooc_deinit(&c);
+}
+
+/* Counts no units could give: the systems are indefinite. */
+static void systems_that_cannot_be_solved_stay_out(void **state)
+{
+    (void)state;
+    struct ridge_report report;
+    struct csr rows[2];
+    uint64_t start[] = {0, 2, 4, 6};
+    uint32_t column[] = {1, 2, 0, 2, 0, 1}, count[] = {900, 900, 900, 900, 900, 900};
+    uint32_t units[] = {1, 0, UINT32_MAX};
+    struct cooc c = {.item_count = 3,
+                     .unit_count = 1,
+                     .start = start,
+                     .column = column,
+                     .count = count,
+                     .item_units = units};
+    struct ridge_params p = {.lambdas = (float[]){1, 1e-20f}, .lambda_count = 2};
+    solve(&c, &p, rows, &report);
+    assert_true(report.retried >= 2);
+    assert_true(report.dropped >= 1);
+    for (int l = 0; l < 2; l++) {
+        assert_int_equal(csr_check(&rows[l], NULL), 0);
+        csr_deinit(&rows[l]);
+    }
+    p.lambda_count = 1;
+    solve(&c, &p, rows, &report);
+    assert_int_equal(report.dropped, 0); /* ten times and again: at last it can be solved */
+    assert_int_equal(csr_entries(&rows[0]), 6);
+    csr_deinit(&rows[0]);
+}
+
+static void parameters_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr rows;
+    rng_seed(&r, 5);
+    random_pairs(&r, 20, 10, 0.4, &c);
+    const float bad[] = {0, -1, NAN, INFINITY};
+    for (int x = 0; x < 4; x++) {
+        struct error err = ERROR_INIT;
+        struct ridge_params p = {.lambdas = &bad[x], .lambda_count = 1};
+        assert_int_equal(ridge_rows(&c, &p, &rows, NULL, &err), ERR_INVALID);
+        assert_non_null(strstr(err.text, "lambda"));
+    }
+    struct ridge_params p = {.target_power = NAN};
+    assert_int_equal(ridge_rows(&c, &p, &rows, NULL, NULL), ERR_INVALID);
+    cooc_deinit(&c);
+}
+
+static void nothing_gives_nothing(void **state)
+{
+    (void)state;
+    struct csr units, rows;
+    struct cooc c;
+    assert_int_equal(csr_alloc(&units, 0, 3, 0, 0, NULL), 0);
+    assert_int_equal(cooc_count(&units, &(struct cooc_params){0}, &c, NULL), 0);
+    solve(&c, &(struct ridge_params){0}, &rows, NULL);
+    assert_int_equal(rows.rows, 3);
+    assert_int_equal(csr_entries(&rows), 0);
+    csr_deinit(&rows);
+    cooc_deinit(&c);
+    csr_deinit(&units);
+}
+
+static void out_of_memory_is_an_error_everywhere(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr rows[2];
+    long failures = 0;
+    rng_seed(&r, 6);
+    random_pairs(&r, 60, 20, 0.4, &c);
+    struct ridge_params p = {
+        .keep = 4, .lambdas = (float[]){1, 10}, .lambda_count = 2, .threads = 2};
+    OOM_LOOP
+    {
+        int rc = ridge_rows(&c, &p, rows, NULL, NULL);
+        failures += oom_fired();
+        /* giving memory back may fail: the rows are good all the same */
+        assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
+        for (int l = 0; l < 2 && rc == 0; l++) {
+            assert_int_equal(csr_check(&rows[l], NULL), 0);
+            csr_deinit(&rows[l]);
+        }
+    }
+    assert_true(failures > 30);
+    cooc_deinit(&c);
+}
+
+static void cancelling_is_heeded(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct cooc c;
+    struct csr rows;
+    struct progress progress;
+    rng_seed(&r, 7);
+    random_pairs(&r, 60, 20, 0.4, &c);
+    progress_init(&progress);
+    struct ridge_params p = {.progress = &progress};
+    assert_int_equal(ridge_rows(&c, &p, &rows, NULL, NULL), 0);
+    assert_int_equal(progress.done, progress.total);
+    csr_deinit(&rows);
+    progress_cancel(&progress);
+    assert_int_equal(ridge_rows(&c, &p, &rows, NULL, NULL), ERR_CANCELLED);
+    cooc_deinit(&c);
+}
+
+static void estimates_cover_what_is_made(void **state)
+{
+    (void)state;
+    struct rng r;
+    struct dataset d;
+    struct dataset_shape shape;
+    struct cooc c;
+    struct csr rows, units;
+    rng_seed(&r, 8);
+    units = baskets_random(&r, 3000, 300, 0.05);
+    baskets_dataset(&units, &d);
+    dataset_shape_of(&d, &shape);
+    assert_int_equal(cooc_count(&d.baskets, &(struct cooc_params){0}, &c, NULL), 0);
+    struct ridge_params p = {.neighbours = 50, .threads = 1};
+    solve(&c, &p, &rows, NULL);
+    uint64_t made = csr_bytes(&rows), said = ridge_estimate_bytes(&shape, &p);
+    assert_true(said >= 3 * made && said <= 5 * made + (1 << 18));
+    csr_deinit(&rows);
+    cooc_deinit(&c);
+    dataset_deinit(&d);
+    csr_deinit(&units);
+}
+
+static double completed(const struct completion *data, const struct cooc *c, uint32_t neighbours,
+                        float lambda)
+{
+    struct csr rows;
+    struct ridge_params p = {.neighbours = neighbours, .lambdas = &lambda, .lambda_count = 1};
+    solve(c, &p, &rows, NULL);
+    struct ranking_rows model = {&rows, 1};
+    double rate = completion_rank(data, ranking_by_rows, &model).hit_rate;
+    csr_deinit(&rows);
+    return rate;
+}
+
+static void baskets_are_completed_as_well_as_published(void **state)
+{
+    (void)state;
+    struct completion data;
+    struct cooc c;
+    if (!completion_load(&data))
+        skip();
+    assert_int_equal(cooc_count(&data.train.baskets, &(struct cooc_params){0}, &c, NULL), 0);
+    assert_true(fabs(completed(&data, &c, 50, 200) - 0.3068) < 0.009);
+    assert_true(fabs(completed(&data, &c, 200, 50) - 0.3224) < 0.009);
+    cooc_deinit(&c);
+    completion_free(&data);
+}
+
+static void last_items_are_told_as_well_as_published(void **state)
+{
+    (void)state;
+    struct lastitem data;
+    struct cooc c;
+    struct csr rows;
+    if (!lastitem_load(&data, "sequences/beauty.txt.gz"))
+        skip();
+    assert_int_equal(cooc_count(&data.sets, &(struct cooc_params){0}, &c, NULL), 0);
+    solve(&c,
+          &(struct ridge_params){.neighbours = 50, .lambdas = (float[]){100}, .lambda_count = 1},
+          &rows, NULL);
+    struct ranking_rows model = {&rows, 0.7f};
+    assert_true(fabs(lastitem_rank(&data, ranking_by_rows, &model).hit_rate - 0.0793) < 0.004);
+    csr_deinit(&rows);
+    cooc_deinit(&c);
+    lastitem_free(&data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_equal_plain_loops),
+        cmocka_unit_test(long_rows_give_the_same_systems),
+        cmocka_unit_test(rows_keep_the_largest_and_are_ordered),
+        cmocka_unit_test(the_number_of_threads_does_not_matter),
+        cmocka_unit_test(systems_that_cannot_be_solved_stay_out),
+        cmocka_unit_test(parameters_out_of_range_are_refused),
+        cmocka_unit_test(nothing_gives_nothing),
+        cmocka_unit_test(out_of_memory_is_an_error_everywhere),
+        cmocka_unit_test(cancelling_is_heeded),
+        cmocka_unit_test(estimates_cover_what_is_made),
+        cmocka_unit_test(baskets_are_completed_as_well_as_published),
+        cmocka_unit_test(last_items_are_told_as_well_as_published),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
