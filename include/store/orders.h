@@ -15,6 +15,7 @@ struct order_line {
 };
 
 struct order_row {
+    uint64_t key; /* of its row, in order of arrival; given by reads, not looked at by puts */
     struct str order_id;
     uint64_t user;   /* users.key, 0: nobody */
     int64_t time_ms; /* ORDER_NO_TIME: arrival_ms when new; not compared with a stored one */
@@ -34,12 +35,25 @@ int orders_put(struct db *db, const struct order_row *row, enum put_outcome *out
 int orders_cancel(struct db *db, struct str order_id, int64_t now_ms, enum put_outcome *out,
                   struct error *err) WARN_UNUSED;
 
+/* Which row the last put or cancel that went well was about. */
+struct order_change {
+    uint64_t key;         /* its key; of a new one too */
+    uint64_t user_before; /* whose it was before; 0: nobody's, or it is new */
+    int64_t time_ms;      /* as stored now */
+};
+struct order_change orders_last_change(const struct db *db);
+
 /* Every order that counts (not cancelled), ascending key. Lines are borrowed for the call. A
  * visitor's non-zero return stops the scan and is returned. A damaged row is skipped and counted in
  * *damaged. */
 typedef int (*order_visitor)(void *context, const struct order_row *row, struct error *err);
 int orders_scan(struct db *db, order_visitor visit, void *context, struct progress *progress,
                 uint64_t *damaged, struct error *err) WARN_UNUSED;
+/* The same for at most `limit` orders with a key above *after, ascending; then *after is the last
+ * one's, cancelled or not. *ended: there are no more. */
+int orders_scan_after(struct db *db, uint64_t *after, uint32_t limit, order_visitor visit,
+                      void *context, bool *ended, struct error *err) WARN_UNUSED;
+int orders_last_key(struct db *db, uint64_t *key, struct error *err) WARN_UNUSED; /* 0: no orders */
 /* The newest `limit` orders of one user, newest first. */
 int orders_of_user(struct db *db, uint64_t user, uint32_t limit, order_visitor visit, void *context,
                    struct error *err) WARN_UNUSED;

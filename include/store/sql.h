@@ -31,6 +31,8 @@ struct db {
     uint64_t wal_frames; /* in the WAL now */
     uint64_t wal_seen;   /* in the WAL at the last checkpoint that could not empty it */
     struct totals totals, saved_totals; /* saved: at the savepoint */
+    struct order_change change;         /* orders_last_change */
+    uint64_t event;                     /* events_newest */
     struct line_vec sorted;             /* scratch of orders_put */
     struct buf json;                    /* scratch of orders_put */
     struct sql_cached {

@@ -8,6 +8,12 @@
 int users_key(struct db *db, struct str user_id, bool add, uint64_t *key,
               struct error *err) WARN_UNUSED; /* 0: unknown */
 
+/* At most `limit` users with a key above *after, ascending; then *after is the last one's. *ended:
+ * there are no more. A visitor's non-zero return stops the scan and is returned. */
+typedef int (*user_visitor)(void *context, uint64_t key, struct str user_id, struct error *err);
+int users_scan_after(struct db *db, uint64_t *after, uint32_t limit, user_visitor visit,
+                     void *context, bool *ended, struct error *err) WARN_UNUSED;
+
 struct user_stats {
     uint64_t orders, events;
     int64_t first_ms, last_ms;

@@ -8,8 +8,10 @@
 static const char PUT[] =
     "INSERT INTO events (user_key, time_ms, item_key, kind, event_id, session_id) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event_id) DO NOTHING";
-static const char SCAN[] = "SELECT user_key, time_ms, item_key, kind, event_id, session_id "
-                           "FROM events WHERE time_ms >= ?1 ORDER BY event_key";
+#define ROW "SELECT user_key, time_ms, item_key, kind, event_id, session_id, event_key FROM events "
+static const char SCAN[] = ROW "WHERE time_ms >= ?1 ORDER BY event_key";
+static const char SCAN_AFTER[] = ROW "WHERE event_key > ?1 ORDER BY event_key LIMIT ?2";
+static const char LAST_KEY[] = "SELECT ifnull(max(event_key), 0) FROM events";
 
 #define SCAN_STEP 1024
 
@@ -33,9 +35,29 @@ int events_put(struct db *db, const struct event_row *row, enum put_outcome *out
         return rc;
     bool added = sqlite3_changes(db->handle) == 1;
     *out = added ? PUT_ACCEPTED : PUT_DUPLICATE;
+    if (added)
+        db->event = (uint64_t)sqlite3_last_insert_rowid(db->handle);
     db->totals.events += added;
     db->totals.dirty = db->totals.dirty || added;
     return 0;
+}
+
+uint64_t events_newest(const struct db *db)
+{
+    return db->event;
+}
+
+static struct event_row read_event(sqlite3_stmt *s)
+{
+    return (struct event_row){
+        .key = (uint64_t)sqlite3_column_int64(s, 6),
+        .event_id = sql_column_str(s, 4),
+        .session_id = sql_column_str(s, 5),
+        .user = (uint64_t)sqlite3_column_int64(s, 0),
+        .item = (uint32_t)sqlite3_column_int64(s, 2),
+        .kind = sqlite3_column_int(s, 3),
+        .time_ms = sqlite3_column_int64(s, 1),
+    };
 }
 
 int events_scan(struct db *db, int64_t from_ms, event_visitor visit, void *context,
@@ -55,19 +77,48 @@ int events_scan(struct db *db, int64_t from_ms, event_visitor visit, void *conte
             rc = error_set(err, ERR_CANCELLED, "reading events: cancelled");
             break;
         }
-        struct event_row row = {
-            .event_id = sql_column_str(s, 4),
-            .session_id = sql_column_str(s, 5),
-            .user = (uint64_t)sqlite3_column_int64(s, 0),
-            .item = (uint32_t)sqlite3_column_int64(s, 2),
-            .kind = sqlite3_column_int(s, 3),
-            .time_ms = sqlite3_column_int64(s, 1),
-        };
+        struct event_row row = read_event(s);
         rc = visit(context, &row, err);
         if (rc)
             break;
     }
     sqlite3_reset(s);
+    return rc;
+}
+
+int events_scan_after(struct db *db, uint64_t *after, uint32_t limit, event_visitor visit,
+                      void *context, bool *ended, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint32_t rows = 0;
+    uint64_t last = *after;
+    int rc = sql_prepare(db, SCAN_AFTER, &s, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, (int64_t)*after);
+    sqlite3_bind_int64(s, 2, limit);
+    while ((rc = sql_row(db, s, err)) == 1) {
+        struct event_row row = read_event(s);
+        rc = visit(context, &row, err);
+        if (rc)
+            break;
+        last = row.key;
+        rows++;
+    }
+    sqlite3_reset(s);
+    if (rc)
+        return rc;
+    *after = last;
+    *ended = rows < limit;
+    return 0;
+}
+
+int events_last_key(struct db *db, uint64_t *key, struct error *err)
+{
+    int64_t last = 0;
+    int rc = sql_integer(db, LAST_KEY, &last, err);
+    if (rc == 0)
+        *key = (uint64_t)last;
     return rc;
 }
 

@@ -20,11 +20,15 @@ static const char REPLACE[] =
     "UPDATE orders SET user_key = ?2, time_ms = ?3, lines = ?4 WHERE order_key = ?1";
 static const char CANCEL[] = "UPDATE orders SET cancelled_ms = ?2 WHERE order_key = ?1";
 static const char DELETE[] = "DELETE FROM orders WHERE order_key = ?1";
-static const char SCAN[] = "SELECT user_key, time_ms, order_id, lines FROM orders "
-                           "WHERE cancelled_ms IS NULL ORDER BY order_key";
-static const char OF_USER[] = "SELECT user_key, time_ms, order_id, lines FROM orders "
-                              "WHERE user_key = ?1 AND cancelled_ms IS NULL "
-                              "ORDER BY time_ms DESC, order_key DESC LIMIT ?2";
+#define ROW "SELECT user_key, time_ms, order_id, lines, order_key FROM orders "
+static const char SCAN[] = ROW "WHERE cancelled_ms IS NULL ORDER BY order_key";
+static const char SCAN_AFTER[] = ROW "WHERE order_key > ?1 AND order_key <= ?2 "
+                                     "AND cancelled_ms IS NULL ORDER BY order_key";
+static const char LAST_OF[] = "SELECT max(order_key), count(*) FROM (SELECT order_key FROM orders "
+                              "WHERE order_key > ?1 ORDER BY order_key LIMIT ?2)";
+static const char LAST_KEY[] = "SELECT ifnull(max(order_key), 0) FROM orders";
+static const char OF_USER[] = ROW "WHERE user_key = ?1 AND cancelled_ms IS NULL "
+                                  "ORDER BY time_ms DESC, order_key DESC LIMIT ?2";
 static const char FIRST[] = "SELECT min(time_ms) FROM orders WHERE cancelled_ms IS NULL";
 static const char LAST[] = "SELECT max(time_ms) FROM orders WHERE cancelled_ms IS NULL";
 static const char OLD[] = "SELECT order_key, time_ms, cancelled_ms, lines FROM orders "
@@ -99,12 +103,16 @@ static int insert(struct db *db, const struct order_row *row, int64_t cancelled_
     if (rc)
         return rc;
     sqlite3_bind_int64(s, 1, (int64_t)row->user);
-    sqlite3_bind_int64(s, 2, row->time_ms == ORDER_NO_TIME ? row->arrival_ms : row->time_ms);
+    int64_t time_ms = row->time_ms == ORDER_NO_TIME ? row->arrival_ms : row->time_ms;
+    sqlite3_bind_int64(s, 2, time_ms);
     sql_bind_i64_or_null(s, 3, cancelled_ms);
     sql_bind_str(s, 4, row->order_id);
     sql_bind_str(s, 5, (struct str){db->json.ptr, db->json.len});
     rc = sql_run(db, s, err);
     *added = rc == 0 && sqlite3_changes(db->handle) == 1;
+    if (*added)
+        db->change =
+            (struct order_change){(uint64_t)sqlite3_last_insert_rowid(db->handle), 0, time_ms};
     return rc;
 }
 
@@ -138,6 +146,7 @@ static int find(struct db *db, struct str order_id, struct stored *out, struct e
         .line_count = lines_count(lines),
     };
     sqlite3_reset(s);
+    db->change = (struct order_change){(uint64_t)out->key, (uint64_t)out->user, out->time_ms};
     return 0;
 }
 
@@ -149,6 +158,7 @@ static int replace(struct db *db, const struct order_row *row, const struct stor
     if (rc)
         return rc;
     int64_t time_ms = row->time_ms == ORDER_NO_TIME ? old->time_ms : row->time_ms;
+    db->change.time_ms = time_ms;
     sqlite3_bind_int64(s, 1, old->key);
     sqlite3_bind_int64(s, 2, (int64_t)row->user);
     sqlite3_bind_int64(s, 3, time_ms);
@@ -259,6 +269,7 @@ static int read_order(sqlite3_stmt *s, struct line_vec *lines, struct order_row 
     if (rc)
         return rc;
     *row = (struct order_row){
+        .key = (uint64_t)sqlite3_column_int64(s, 4),
         .order_id = sql_column_str(s, 2),
         .user = (uint64_t)sqlite3_column_int64(s, 0),
         .time_ms = sqlite3_column_int64(s, 1),
@@ -314,6 +325,57 @@ int orders_scan(struct db *db, order_visitor visit, void *context, struct progre
         return rc;
     progress_begin(progress, "reading orders", (uint64_t)db->totals.orders);
     return visit_orders(db, s, visit, context, progress, damaged, err);
+}
+
+/* The key of the last of `limit` orders after *after; *after as it was when there is none. */
+static int last_of(struct db *db, uint64_t after, uint32_t limit, uint64_t *last, bool *ended,
+                   struct error *err)
+{
+    sqlite3_stmt *s;
+    int rc = sql_prepare(db, LAST_OF, &s, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, (int64_t)after);
+    sqlite3_bind_int64(s, 2, limit);
+    rc = sql_row(db, s, err);
+    if (rc < 0)
+        return rc;
+    *last = sqlite3_column_int64(s, 1) ? (uint64_t)sqlite3_column_int64(s, 0) : after;
+    *ended = sqlite3_column_int64(s, 1) < limit;
+    sqlite3_reset(s);
+    return 0;
+}
+
+int orders_scan_after(struct db *db, uint64_t *after, uint32_t limit, order_visitor visit,
+                      void *context, bool *ended, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint64_t last, damaged = 0;
+    int rc = last_of(db, *after, limit, &last, ended, err);
+    if (rc == 0)
+        rc = sql_prepare(db, SCAN_AFTER, &s, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, (int64_t)*after);
+    sqlite3_bind_int64(s, 2, (int64_t)last);
+    rc = visit_orders(db, s, visit, context, NULL, &damaged, err);
+    if (rc == 0)
+        *after = last;
+    return rc;
+}
+
+int orders_last_key(struct db *db, uint64_t *key, struct error *err)
+{
+    int64_t last = 0;
+    int rc = sql_integer(db, LAST_KEY, &last, err);
+    if (rc == 0)
+        *key = (uint64_t)last;
+    return rc;
+}
+
+struct order_change orders_last_change(const struct db *db)
+{
+    return db->change;
 }
 
 int orders_of_user(struct db *db, uint64_t user, uint32_t limit, order_visitor visit, void *context,

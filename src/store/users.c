@@ -9,6 +9,8 @@
 
 static const char FIND[] = "SELECT user_key FROM users WHERE user_id = ?1";
 static const char ADD[] = "INSERT INTO users (user_id) VALUES (?1)";
+static const char SCAN_AFTER[] =
+    "SELECT user_key, user_id FROM users WHERE user_key > ?1 ORDER BY user_key LIMIT ?2";
 static const char ORDERS[] =
     "SELECT count(*), min(time_ms), max(time_ms) FROM orders WHERE user_key = ?1";
 static const char EVENTS[] =
@@ -41,6 +43,33 @@ int users_key(struct db *db, struct str user_id, bool add, uint64_t *key, struct
     if (rc == 0)
         *key = (uint64_t)sqlite3_last_insert_rowid(db->handle);
     return rc;
+}
+
+int users_scan_after(struct db *db, uint64_t *after, uint32_t limit, user_visitor visit,
+                     void *context, bool *ended, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint32_t rows = 0;
+    uint64_t last = *after;
+    int rc = sql_prepare(db, SCAN_AFTER, &s, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, (int64_t)*after);
+    sqlite3_bind_int64(s, 2, limit);
+    while ((rc = sql_row(db, s, err)) == 1) {
+        uint64_t key = (uint64_t)sqlite3_column_int64(s, 0);
+        rc = visit(context, key, sql_column_str(s, 1), err);
+        if (rc)
+            break;
+        last = key;
+        rows++;
+    }
+    sqlite3_reset(s);
+    if (rc)
+        return rc;
+    *after = last;
+    *ended = rows < limit;
+    return 0;
 }
 
 /* Runs a statement whose only parameter is the user. */
