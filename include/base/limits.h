@@ -42,6 +42,10 @@
 /* Items in one question (basket, exclude list, session), and suggestions in one answer. */
 #define LIMIT_QUERY_ITEMS  1000
 #define LIMIT_ANSWER_ITEMS 500
+/* Lines of orders and events kept in memory per shopper, the newest: some hundred are what a habit
+ * or a taste can be told from, and a reseller's thousands must not be gone over in an answer. */
+#define LIMIT_HISTORY_LINES  200
+#define LIMIT_HISTORY_EVENTS 50
 /* Groups of a sharded mining; more than there are tasks for is only more to read. */
 #define LIMIT_SHARDS 1000000u
 /* One chunk of a model part in models.db. */
