@@ -85,6 +85,8 @@ struct model *model_new(struct error *err) WARN_UNUSED;
 int model_seal(struct model *m, struct error *err) WARN_UNUSED;
 struct model *model_ref(struct model *m);
 void model_unref(struct model *m); /* NULL allowed; any thread */
+/* The item that has a catalogue slot; DICT_NONE: the model does not know it. */
+uint32_t model_item_of_slot(const struct model *m, uint32_t slot);
 size_t model_bytes(const struct model *m);
 
 /* Rules by `sort`, largest first; ties: larger count, then lower index. An undefined value (a

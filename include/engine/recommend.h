@@ -5,9 +5,12 @@
  * for it, the largest of them for llr, the mean for the others. similar: the same over the sources
  * of look-alikes, times how near the item's category is to that of a context item, when the
  * catalogue knows both. trending: rising items, fastest first. popular: orders of the last 28 days,
- * then of all time. Context items are never in the answer, nor excluded, removed or unavailable
- * ones. Without a known context item basket and similar answer with popular items and say so in
- * `fallback`, as does a surface with no candidate left; a short list is never filled up otherwise.
+ * then of all time. rebuy: what the shopper bought before, the most and latest first: each purchase
+ * counts, half as much per REBUY_HALF_LIFE_S it lies before the shopper's last one; nothing else,
+ * and `items` may be among it. Else context items are never in the answer, nor excluded, removed or
+ * unavailable ones. Without a known context item basket and similar answer with popular items and
+ * say so in `fallback`, as does a surface with no candidate left; a short list is never filled up
+ * otherwise.
  *
  * The caller holds the catalogue's read lock and a reference on the model for as long as it reads
  * the answer: its slices are borrowed from both, and its arrays belong to the scratch. */
@@ -15,11 +18,22 @@
 #define ENGINE_RECOMMEND_H
 
 #include "data/catalog.h"
+#include "data/shoppers.h"
 #include "engine/model.h"
 
-enum surface { SURFACE_BASKET, SURFACE_SIMILAR, SURFACE_TRENDING, SURFACE_POPULAR, SURFACE_COUNT };
+enum surface {
+    SURFACE_BASKET,
+    SURFACE_SIMILAR,
+    SURFACE_REBUY,
+    SURFACE_TRENDING,
+    SURFACE_POPULAR,
+    SURFACE_COUNT
+};
 const char *surface_name(enum surface s);
 int surface_parse(struct str name); /* -1: unknown */
+
+/* After that a purchase counts half as much for rebuy. */
+#define REBUY_HALF_LIFE_S (90 * 24 * 3600)
 
 struct attribute_filter { /* any of the values */
     struct str key;
@@ -44,9 +58,12 @@ struct query {
     const struct str *exclude;
     uint32_t exclude_count;
     struct filter filter;
-    uint32_t limit;   /* 1..LIMIT_ANSWER_ITEMS */
-    double diversity; /* [0,1]; 0: by score alone, else unlike items are preferred (MMR) */
-    double novelty;   /* [0,1]: scores are divided by the item's orders to this power */
+    const struct shopper *shopper; /* whom rebuy is about; NULL: nobody known */
+    bool history_loading;          /* shoppers are not all in memory yet */
+    uint32_t limit;                /* 1..LIMIT_ANSWER_ITEMS */
+    double
+        diversity;  /* [0,1]; 0: by score alone, else unlike items are preferred (MMR); not rebuy */
+    double novelty; /* [0,1]: scores are divided by the item's orders to this power; not rebuy */
     bool explain;
     int64_t now_ms;
 };
@@ -55,22 +72,31 @@ struct query {
  * struct strong_rules; ties: the first in rule order), else, as for similar, the context item with
  * the greatest contribution to the score by one source (ties: the earlier source, then the earlier
  * item). */
-enum because_kind { BECAUSE_NONE, BECAUSE_RULE, BECAUSE_NEIGHBOUR, BECAUSE_TREND, BECAUSE_POPULAR };
+enum because_kind {
+    BECAUSE_NONE,
+    BECAUSE_RULE,
+    BECAUSE_NEIGHBOUR,
+    BECAUSE_HABIT,
+    BECAUSE_TREND,
+    BECAUSE_POPULAR
+};
 const char *because_kind_name(enum because_kind k);
 
 struct because {
     enum because_kind kind;
     uint32_t items[BECAUSE_ITEMS_MAX]; /* model indices of the context items that spoke for it */
     uint32_t item_count;
-    uint64_t count; /* baskets with these and the suggestion; orders for trend and popular */
+    uint64_t count; /* baskets with these and the suggestion; orders for trend, popular, habit */
     double support, confidence, lift; /* NAN where they mean nothing */
     double trend;                     /* of popularity, for trend; else NAN */
-    const char *source; /* static: "rule", "llr", …; what `count` counts: "orders_7d" for trend,
-                           "orders_28d" or, when those are 0, "orders_all" for popular */
+    int64_t last_ms;                  /* habit: when it was last bought; else INT64_MIN */
+    double gap_days;    /* habit: between two purchases, on average; NAN after only one */
+    const char *source; /* static: "rule", "llr", "history", …; what `count` counts: "orders_7d" for
+                           trend, "orders_28d" or, when those are 0, "orders_all" for popular */
 };
 
 struct suggestion {
-    uint32_t item; /* model index */
+    uint32_t item; /* model index; DICT_NONE: the model does not know it */
     uint32_t slot; /* catalogue slot */
     float score;   /* [0,1] after blending: the best of the answer is not forced to 1 */
     struct because because;
@@ -82,6 +108,8 @@ enum fallback {
     FALLBACK_EMPTY_CONTEXT,
     FALLBACK_UNKNOWN_CONTEXT,
     FALLBACK_NO_CANDIDATES,
+    FALLBACK_UNKNOWN_USER,
+    FALLBACK_HISTORY_LOADING,
     FALLBACK_COUNT
 };
 const char *fallback_name(enum fallback f); /* NULL for NONE; "popular:empty_context", … */

@@ -18,6 +18,7 @@ struct filter_input {
 struct question {
     int surface;
     struct str_list items, exclude;
+    struct str user_id; /* empty: nobody */
     struct filter_input filter;
     uint32_t limit;
     double diversity, novelty;

@@ -12,6 +12,7 @@
 
 #include "ingest/reader.h"
 #include "service/batch.h"
+#include "service/memory.h"
 #include "service/report.h"
 #include "service/shop.h"
 
@@ -29,9 +30,10 @@ struct import_request {
 struct ingest_op {
     struct op op; /* first */
     struct batch batch;
-    struct ingest_counts counts; /* what the store decided: accepted, replaced, duplicate, … */
-    bool replace_items;          /* PUT: item fields not given are cleared */
-    void *context;               /* the submitter's */
+    struct ingest_counts counts;   /* what the store decided: accepted, replaced, duplicate, … */
+    struct memory_changes changes; /* what the run did */
+    bool replace_items;            /* PUT: item fields not given are cleared */
+    void *context;                 /* the submitter's */
 
     /* Of the bytes fed, if any; in `done` with the store's counts added. */
     struct ingest_report report;

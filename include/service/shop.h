@@ -9,6 +9,7 @@
 
 #include "data/catalog.h"
 #include "engine/recommend.h"
+#include "service/memory.h"
 #include "service/op.h"
 #include "service/settings.h"
 
@@ -30,8 +31,9 @@ struct shop {
     struct reader_thread *reader;
     struct db *models; /* models.db's writing connection; under models_mutex */
     pthread_mutex_t models_mutex;
-    struct catalog catalog;        /* changed by the writer thread only, under catalog_lock */
-    pthread_rwlock_t catalog_lock; /* prefers writers */
+    struct catalog catalog;       /* these two: changed by the writer thread only, */
+    struct memory memory;         /* … under memory_lock */
+    pthread_rwlock_t memory_lock; /* prefers writers */
     struct live *live;
     struct jobs *jobs; /* NULL in a command */
     struct access *access;
@@ -84,7 +86,7 @@ void shop_set_draining(struct shop *shop);
  * checkpoint. To restore, put the two back as orders.db and models.db of an empty directory. */
 int shop_backup(const struct settings *settings, const char *file, struct error *err) WARN_UNUSED;
 
-/* For the service floor: catalogue and keys as the database has them (start-up, or after a commit
- * whose outcome is unknown). */
+/* For the service floor: catalogue and keys as the database has them, histories begun anew
+ * (start-up, or after a commit whose outcome is unknown). */
 int shop_reload(struct shop *shop, struct db *db, struct error *err) WARN_UNUSED;
 #endif

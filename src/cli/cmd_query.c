@@ -61,11 +61,11 @@ static int ask(struct shop *shop, struct query *q, struct error *err)
     struct scratch *scratch = m ? scratch_new(err) : NULL;
     int rc = scratch ? 0 : (int)err->code;
     if (rc == 0) {
-        pthread_rwlock_rdlock(&shop->catalog_lock);
+        pthread_rwlock_rdlock(&shop->memory_lock);
         rc = recommend(m, &shop->catalog, q, scratch, &answer, err);
         if (rc == 0)
             print_answer(shop, m, q, &answer);
-        pthread_rwlock_unlock(&shop->catalog_lock);
+        pthread_rwlock_unlock(&shop->memory_lock);
     }
     scratch_free(scratch);
     model_unref(m);
@@ -161,10 +161,10 @@ static int browse(struct shop *shop, const struct rule_query *q, struct error *e
     struct model *m = live_model(shop, err);
     int rc = m ? browse_rules(m, q, &page, err) : (int)err->code;
     if (rc == 0) {
-        pthread_rwlock_rdlock(&shop->catalog_lock);
+        pthread_rwlock_rdlock(&shop->memory_lock);
         for (uint32_t i = 0; i < page.count; i++)
             print_rule(shop, m, page.rules[i]);
-        pthread_rwlock_unlock(&shop->catalog_lock);
+        pthread_rwlock_unlock(&shop->memory_lock);
         printf("%u of %u rules\n", page.count, page.total);
         free(page.rules);
     }

@@ -156,6 +156,8 @@ void explain_answer(struct request *r, enum surface answered)
     const struct popularity *p = &r->m->popularity;
     if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
         explain_by_context(r);
+    if (answered == SURFACE_REBUY)
+        explain_rebuy(r);
     for (uint32_t x = 0; x < r->out->count; x++) {
         struct suggestion *to = &r->s->items[x];
         if (answered == SURFACE_TRENDING)

@@ -51,7 +51,12 @@ enum drop filter_drop(const struct request *r, uint32_t item)
 {
     if (r->s->excluded[item] == r->s->stamp)
         return DROP_EXCLUDED;
-    const struct catalog_item *known = catalog_at(r->c, r->m->slot[item]);
+    return filter_drop_slot(r, r->m->slot[item]);
+}
+
+enum drop filter_drop_slot(const struct request *r, uint32_t slot)
+{
+    const struct catalog_item *known = catalog_at(r->c, slot);
     if (!known || !known->available)
         return DROP_UNAVAILABLE;
     return filter_item(&r->q->filter, known);

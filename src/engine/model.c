@@ -65,6 +65,19 @@ void model_unref(struct model *m)
         model_free(m);
 }
 
+uint32_t model_item_of_slot(const struct model *m, uint32_t slot)
+{
+    uint32_t low = 0, high = m->item_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (m->slot[middle] < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < m->item_count && m->slot[low] == slot ? low : DICT_NONE;
+}
+
 /* A source nobody trained answers with empty rows, so that readers need no special case. */
 static int complete_sources(struct model *m, struct error *err)
 {

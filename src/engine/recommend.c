@@ -15,12 +15,17 @@
 #define UNKNOWN_SLOTS 2048u
 _Static_assert(UNKNOWN_SLOTS >= 2 * LIMIT_QUERY_ITEMS, "the set of unknown ids stays half empty");
 
-static const char *const surface_names[] = {"basket", "similar", "trending", "popular"};
-static const char *const fallback_names[] = {NULL, "popular:empty_context",
-                                             "popular:unknown_context", "popular:no_candidates"};
+static const char *const surface_names[] = {"basket", "similar", "rebuy", "trending", "popular"};
+static const char *const fallback_names[] = {NULL,
+                                             "popular:empty_context",
+                                             "popular:unknown_context",
+                                             "popular:no_candidates",
+                                             "popular:unknown_user",
+                                             "popular:history_loading"};
 static const char *const drop_names[] = {"excluded", "unavailable", "category",
                                          "price",    "in_stock",    "attributes"};
-static const char *const because_names[] = {"none", "rule", "neighbour", "trend", "popular"};
+static const char *const because_names[] = {"none",  "rule",  "neighbour",
+                                            "habit", "trend", "popular"};
 _Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
 _Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
 _Static_assert(sizeof drop_names / sizeof *drop_names == DROP_COUNT, "all drops");
@@ -189,6 +194,16 @@ static void answer_popular(struct request *r)
     fill(r, popular_next);
 }
 
+static enum fallback answer_rebuy(struct request *r)
+{
+    if (r->q->history_loading)
+        return FALLBACK_HISTORY_LOADING;
+    if (!r->q->shopper)
+        return FALLBACK_UNKNOWN_USER;
+    fill_rebuy(r);
+    return r->out->count ? FALLBACK_NONE : FALLBACK_NO_CANDIDATES;
+}
+
 static void answer_trending(struct request *r)
 {
     r->out->candidates = trending_begin(r);
@@ -197,6 +212,8 @@ static void answer_trending(struct request *r)
 
 static enum fallback answer_surface(struct request *r)
 {
+    if (r->q->surface == SURFACE_REBUY)
+        return answer_rebuy(r);
     bool needs_context = r->q->surface == SURFACE_BASKET || r->q->surface == SURFACE_SIMILAR;
     if (needs_context && r->q->item_count == 0)
         return FALLBACK_EMPTY_CONTEXT;
@@ -211,6 +228,13 @@ static enum fallback answer_surface(struct request *r)
     bool popular = r->q->surface == SURFACE_POPULAR;
     return r->out->count == 0 && !popular ? FALLBACK_NO_CANDIDATES : FALLBACK_NONE;
 }
+
+static const struct because nothing = {.support = NAN,
+                                       .confidence = NAN,
+                                       .lift = NAN,
+                                       .trend = NAN,
+                                       .last_ms = INT64_MIN,
+                                       .gap_days = NAN};
 
 int recommend(const struct model *m, const struct catalog *c, const struct query *q,
               struct scratch *s, struct answer *out, struct error *err)
@@ -231,8 +255,7 @@ int recommend(const struct model *m, const struct catalog *c, const struct query
         answer_popular(&r);
     enum surface answered = out->fallback == FALLBACK_NONE ? q->surface : SURFACE_POPULAR;
     for (uint32_t x = 0; x < out->count; x++)
-        s->items[x].because =
-            (struct because){.support = NAN, .confidence = NAN, .lift = NAN, .trend = NAN};
+        s->items[x].because = nothing;
     if (q->explain)
         explain_answer(&r, answered);
     return 0;

@@ -3,6 +3,7 @@
  *   candidates.c  context -> cells: rows and rules added up per item
  *   blend.c       cells -> candidates with final scores, best first
  *   popular.c     candidates without a context: by popularity or trend
+ *   rebuy.c       candidates from the shopper's own history
  *   filters.c     may this item be suggested
  *   diversify.c   which of the best candidates, and in which order
  *   explain.c     why it was */
@@ -101,8 +102,13 @@ uint32_t trending_begin(struct request *r);
 bool popular_next(struct request *r, struct candidate *out);
 bool trending_next(struct request *r, struct candidate *out);
 
-/* filters.c: the first reason against it; DROP_COUNT: none. */
+/* rebuy.c: the answer's items, best first; and the `because` of each. */
+void fill_rebuy(struct request *r);
+void explain_rebuy(struct request *r);
+
+/* filters.c: the first reason against it; DROP_COUNT: none. By slot: but for exclusion. */
 enum drop filter_drop(const struct request *r, uint32_t item);
+enum drop filter_drop_slot(const struct request *r, uint32_t slot);
 
 /* diversify.c: how many candidates to take; then reduces them to the answer. The cells' scores are
  * gone afterwards. */

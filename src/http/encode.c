@@ -60,6 +60,12 @@ static void add_because(const struct model *m, const struct because *b, struct b
         PUT(out, ",\"trend\":");
         buf_f64(out, b->trend);
     }
+    if (b->kind == BECAUSE_HABIT) {
+        PUT(out, ",\"last\":");
+        encode_time(b->last_ms, out);
+        PUT(out, ",\"gap_days\":");
+        buf_f64(out, b->gap_days);
+    }
     PUT(out, "}");
 }
 
@@ -67,7 +73,7 @@ static void add_suggestion(const struct model *m, const struct catalog *c, bool 
                            const struct suggestion *s, struct buf *out)
 {
     const struct catalog_item *item = catalog_at(c, s->slot);
-    struct str id = dict_name(&m->items, s->item);
+    struct str id = catalog_id(c, s->slot);
     struct str title = item ? item->title : STR_NONE;
     if (!reserve_suggestion(m, s, id, title, out))
         return;

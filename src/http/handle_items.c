@@ -63,9 +63,9 @@ static int answer_list(struct request *r, const struct items_input *in)
         return respond_problem(r, 503, "out of memory");
     uint32_t from = word.position < UINT32_MAX ? (uint32_t)word.position : UINT32_MAX;
     buf_text(&r->out, "{\"items\":[");
-    pthread_rwlock_rdlock(&shop->catalog_lock);
+    pthread_rwlock_rdlock(&shop->memory_lock);
     word.position = write_page(&shop->catalog, &filter, from, in->limit, &r->out);
-    pthread_rwlock_unlock(&shop->catalog_lock);
+    pthread_rwlock_unlock(&shop->memory_lock);
     buf_text(&r->out, "],\"next\":");
     if (word.position)
         cursor_write(&word, &r->out);
@@ -87,13 +87,13 @@ int handle_items(struct request *r)
 static bool write_item(struct request *r)
 {
     struct shop *shop = r->loop->shop;
-    pthread_rwlock_rdlock(&shop->catalog_lock);
+    pthread_rwlock_rdlock(&shop->memory_lock);
     const struct catalog *c = &shop->catalog;
     uint32_t slot = catalog_find(c, r->match.argument);
     const struct catalog_item *item = slot == CATALOG_NONE ? NULL : catalog_at(c, slot);
     if (item)
         encode_item(item, &r->out);
-    pthread_rwlock_unlock(&shop->catalog_lock);
+    pthread_rwlock_unlock(&shop->memory_lock);
     return item != NULL;
 }
 
@@ -210,10 +210,10 @@ int handle_item_patch(struct request *r)
     int status = check_write(r);
     if (status)
         return status;
-    pthread_rwlock_rdlock(&shop->catalog_lock);
+    pthread_rwlock_rdlock(&shop->memory_lock);
     uint32_t slot = catalog_find(&shop->catalog, r->match.argument);
     bool known = slot != CATALOG_NONE && catalog_at(&shop->catalog, slot);
-    pthread_rwlock_unlock(&shop->catalog_lock);
+    pthread_rwlock_unlock(&shop->memory_lock);
     return known ? handle_item_put(r) : respond_problem(r, 404, "no such item");
 }
 

@@ -1,5 +1,5 @@
-/* GET and POST /recommend: one question, two ways to write it. The catalogue stays locked from the
- * answer to the end of its text, which borrows titles. */
+/* GET and POST /recommend: one question, two ways to write it. Catalogue and histories stay locked
+ * from the answer to the end of its text, which borrows titles. */
 #include "http/handlers.h"
 
 #include "base/clock.h"
@@ -59,25 +59,40 @@ static int finish(struct request *r, const struct model *m, int64_t now_ms)
     return respond_tagged(r, (struct str){r->out.ptr + from, to - from}, true);
 }
 
+static bool needs_user(const struct question *in)
+{
+    return in->surface == SURFACE_REBUY;
+}
+
 static int answer(struct request *r, const struct question *in)
 {
     struct query q;
     struct answer a;
     struct error err = ERROR_INIT;
     struct loop *loop = r->loop;
+    struct shop *shop = loop->shop;
     struct model *m = live_get(loop->live);
+    if (needs_user(in) && !in->user_id.len) {
+        struct place place = {.name = STR("user_id"), .parameter = r->method != METHOD_POST};
+        problems_add(&r->problems, &place, "missing: surface %s answers for one user",
+                     surface_name((enum surface)in->surface));
+        return respond_problems(r);
+    }
     if (!m)
         return respond_problem(r, 503,
                                "there is no model yet: post orders to /ingest, then POST /train");
     if (!make_query(r, in, &q))
         return respond_problem(r, 503, "out of memory");
-    pthread_rwlock_rdlock(&loop->shop->catalog_lock);
-    int rc = recommend(m, &loop->shop->catalog, &q, loop->scratch, &a, &err);
+    pthread_rwlock_rdlock(&shop->memory_lock);
+    if (in->user_id.len)
+        q.shopper = shoppers_find(&shop->memory.shoppers, in->user_id);
+    q.history_loading = !shop->memory.loaded;
+    int rc = recommend(m, &shop->catalog, &q, loop->scratch, &a, &err);
     if (rc == 0) {
         write_head(r, m, &a);
-        encode_answer(m, &loop->shop->catalog, &q, &a, &r->out);
+        encode_answer(m, &shop->catalog, &q, &a, &r->out);
     }
-    pthread_rwlock_unlock(&loop->shop->catalog_lock);
+    pthread_rwlock_unlock(&shop->memory_lock);
     if (rc != 0)
         return respond_error(r, &err);
     metrics_recommendation(loop->metrics, a.surface, a.fallback, a.count);

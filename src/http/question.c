@@ -15,7 +15,7 @@
          .kind = FIELD_CHOICE,                                                                     \
          .offset = AT(surface),                                                                    \
          .choice = surface_parse,                                                                  \
-         .note = "basket, similar, trending, popular"},                                            \
+         .note = "basket, similar, rebuy, trending, popular"},                                     \
         {.name = "limit",                                                                          \
          .kind = FIELD_COUNT,                                                                      \
          .offset = AT(limit),                                                                      \
@@ -23,9 +23,7 @@
          .max = LIMIT_ANSWER_ITEMS},                                                               \
         {.name = "exclude", .kind = FIELD_IDS, .offset = AT(exclude), .max = LIMIT_QUERY_ITEMS},   \
         {.name = "explain", .kind = FIELD_FLAG, .offset = AT(explain)},                            \
-        {.name = "user_id",                                                                        \
-         .kind = FIELD_REFUSED,                                                                    \
-         .note = "answers for one user are not served by this version"},                           \
+        {.name = "user_id", .kind = FIELD_ID, .offset = AT(user_id)},                              \
         {.name = "diversity", .kind = FIELD_NUMBER, .offset = AT(diversity), .max = 1},            \
     {                                                                                              \
         .name = "novelty", .kind = FIELD_NUMBER, .offset = AT(novelty), .max = 1                   \

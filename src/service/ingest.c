@@ -123,6 +123,8 @@ static int put_order(struct intake *in, const struct record *record, struct erro
     *outcome_of(&in->op->counts.lines, outcome) += record->line_count;
     if (outcome != PUT_ACCEPTED && outcome != PUT_REPLACED)
         return 0;
+    struct order_change change = orders_last_change(in->db);
+    rc = memory_note_order(&in->op->changes, &change, &row, record->user_id, err);
     int64_t time_ms = record->time_ms == RECORD_NO_TIME ? in->now_ms : record->time_ms;
     for (uint32_t i = 0; i < record->line_count && rc == 0; i++)
         rc = describe_from_line(in, &record->lines[i], time_ms, err);
@@ -234,18 +236,26 @@ static int put_event(struct intake *in, const struct record *record, struct erro
         rc = staging_slot(in->staging, record->item_id, &row.item, err);
     if (rc == 0)
         rc = events_put(in->db, &row, &outcome, err);
-    if (rc == 0)
-        *outcome_of(&in->op->counts.events, outcome) += 1;
-    return rc;
+    if (rc != 0)
+        return rc;
+    *outcome_of(&in->op->counts.events, outcome) += 1;
+    if (outcome != PUT_ACCEPTED)
+        return 0;
+    row.key = events_newest(in->db);
+    return memory_note_event(&in->op->changes, &row, record->user_id, err);
 }
 
 static int put_cancel(struct intake *in, const struct record *record, struct error *err)
 {
     enum put_outcome outcome;
     int rc = orders_cancel(in->db, record->order_id, in->now_ms, &outcome, err);
-    if (rc == 0)
-        *outcome_of(&in->op->counts.cancels, outcome) += 1;
-    return rc;
+    if (rc != 0)
+        return rc;
+    *outcome_of(&in->op->counts.cancels, outcome) += 1;
+    if (outcome != PUT_ACCEPTED)
+        return 0;
+    struct order_change change = orders_last_change(in->db);
+    return memory_note_gone(&in->op->changes, &change, err);
 }
 
 static int put_record(struct intake *in, const struct record *record, struct error *err)
@@ -271,6 +281,7 @@ static int ingest_run(struct shop *shop, struct op *op, struct error *err)
                         .op = self,
                         .now_ms = clock_wall_ms()};
     memset(&self->counts, 0, sizeof self->counts);
+    memory_changes_clear(&self->changes);
     int rc = 0;
     for (size_t i = 0; i < self->batch.records.count && rc == 0; i++)
         rc = put_record(&in, &self->batch.records.at[i], err);
@@ -283,6 +294,7 @@ static void ingest_apply(struct shop *shop, struct op *op)
     struct ingest_op *self = (struct ingest_op *)op;
     const struct ingest_counts *c = &self->counts;
     ingest_counts_add(&self->report.counts, c);
+    memory_apply(shop, &self->changes);
     const struct tally *kinds[] = {&c->orders, &c->items, &c->events, &c->cancels};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         metrics_ingested(shop, METRIC_ACCEPTED, kinds[i]->accepted);
@@ -313,6 +325,7 @@ void ingest_op_free(struct ingest_op *op)
         return;
     reader_free(op->reader);
     batch_deinit(&op->batch);
+    memory_changes_free(&op->changes);
     ingest_report_deinit(&op->report);
     free(op);
 }

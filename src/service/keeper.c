@@ -1,5 +1,6 @@
 /* The housekeeper wakes every second and does what nobody asks for:
  *
+ * - loads the histories that are not in memory yet, after a start or when they had to be dropped;
  * - frees replaced models that nobody uses any more;
  * - queues a training when enough orders changed (train.min_new_orders) or enough time passed since
  *   the last one with anything new (train.interval), at most one a minute. Changes are counted from
@@ -67,11 +68,36 @@ static void train_when_due(struct keeper *k)
     log_info("train.automatic", "job=%lld", (long long)self.job_id);
 }
 
+static bool is_stopping(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    bool stopping = jobs->stopping;
+    pthread_mutex_unlock(&jobs->mutex);
+    return stopping;
+}
+
+static void load_histories(struct jobs *jobs)
+{
+    struct error err = ERROR_INIT;
+    int rc = 0;
+    while (rc == 0 && !jobs->shop->memory.loaded && !is_stopping(jobs))
+        rc = memory_load_wait(jobs->shop, &err);
+    if (rc != 0)
+        log_warn("histories.load", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+}
+
 struct expire_op {
     struct op op;
     int64_t before_ms;
     uint32_t deleted;
 };
+
+static void expire_apply(struct shop *shop, struct op *op)
+{
+    struct expire_op *self = (struct expire_op *)op;
+    if (self->deleted < EXPIRE_BITE) /* the last bite: one sweep for all of them */
+        memory_expire(shop, self->before_ms);
+}
 
 static int expire_run(struct shop *shop, struct op *op, struct error *err)
 {
@@ -84,7 +110,7 @@ static int expire_run(struct shop *shop, struct op *op, struct error *err)
 static bool expire_some(struct shop *shop)
 {
     struct error err = ERROR_INIT;
-    struct expire_op self = {.op = {.run = expire_run, .cost = EXPIRE_BITE}};
+    struct expire_op self = {.op = {.run = expire_run, .apply = expire_apply, .cost = EXPIRE_BITE}};
     self.before_ms = clock_wall_ms() - (int64_t)shop->settings->keep_days * DAY_MS;
     if (shop_write_wait(shop, &self.op, &err) != 0) {
         log_warn("orders.expire", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
@@ -113,6 +139,7 @@ void *keep_house(void *context)
     struct keeper keeper = {.jobs = context};
     struct jobs *jobs = context;
     for (bool stopping = false; !stopping;) {
+        load_histories(jobs);
         live_sweep(jobs->shop->live);
         train_when_due(&keeper);
         expire_old(&keeper);

@@ -348,6 +348,21 @@ static void write_model(struct shop *shop, struct buf *out)
            (double)get(&m->train_ns) / 1e9);
 }
 
+static void write_memory(struct shop *shop, struct buf *out)
+{
+    struct memory *m = &shop->memory;
+    pthread_rwlock_rdlock(&shop->memory_lock);
+    uint64_t shoppers = shoppers_count(&m->shoppers), lines = m->shoppers.line_count;
+    uint64_t events = m->shoppers.event_count;
+    size_t bytes = shoppers_bytes(&m->shoppers);
+    pthread_rwlock_unlock(&shop->memory_lock);
+    single(out, "histories_loaded", "gauge", "1 when all shoppers are in memory.", m->loaded);
+    single(out, "history_shoppers", "gauge", "Shoppers in memory.", (double)shoppers);
+    single(out, "history_lines", "gauge", "Order lines in their histories.", (double)lines);
+    single(out, "history_events", "gauge", "Events in their histories.", (double)events);
+    single(out, "history_bytes", "gauge", "Memory of the histories.", (double)bytes);
+}
+
 static uint64_t open_files(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -389,6 +404,7 @@ void metrics_text(struct shop *shop, struct buf *out)
     write_answers(m, out);
     write_store(shop, out);
     write_model(shop, out);
+    write_memory(shop, out);
     process_value(out, "cpu_seconds_total", "counter", clock_cpu_s());
     process_value(out, "resident_memory_bytes", "gauge", (double)resident_bytes());
     process_value(out, "open_fds", "gauge", (double)open_files());

@@ -1,12 +1,14 @@
 /* Opening and closing, in an order that makes every part find what it needs:
  *
- *     lock -> models.db -> orders.db -> catalogue and keys -> live model -> jobs (recovered)
+ *     lock -> models.db -> orders.db -> catalogue, keys, histories -> live model -> jobs
+ * (recovered)
  *          -> writer, reader -> job threads
  *
  * and closing the other way round: jobs are cancelled first (their last state changes still go
  * through the writer), then the waiting ops are finished. */
 #include "service/shop.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/access.h"
@@ -26,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define HISTORIES_NS 200000000u /* a start may take for loading some */
 
 /* Constructors give NULL and `err`; a caller without one gets a general code. */
 static int code_of(const struct error *err)
@@ -70,13 +74,15 @@ int shop_reload(struct shop *shop, struct db *db, struct error *err)
     if (rc == 0)
         rc = access_load(shop->access, db, err);
     if (rc == 0) {
-        pthread_rwlock_wrlock(&shop->catalog_lock);
+        pthread_rwlock_wrlock(&shop->memory_lock);
         struct catalog old = shop->catalog;
         shop->catalog = fresh;
         fresh = old;
-        pthread_rwlock_unlock(&shop->catalog_lock);
+        pthread_rwlock_unlock(&shop->memory_lock);
     }
     catalog_deinit(&fresh);
+    if (rc == 0)
+        memory_restart(shop);
     return rc;
 }
 
@@ -86,7 +92,7 @@ static int init_locks(struct shop *shop, struct error *err)
     if (pthread_rwlockattr_init(&attributes) != 0)
         return error_set(err, ERR_NOMEM, "shop: out of memory");
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&shop->catalog_lock, &attributes);
+    pthread_rwlock_init(&shop->memory_lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&shop->models_mutex, NULL);
     return catalog_init(&shop->catalog, err);
@@ -161,6 +167,16 @@ static int load_model(struct shop *shop, struct error *err)
     return error_set(err, local.code, "%s", local.text);
 }
 
+/* Those of a small shop are there at once; the keeper loads the others. */
+static int load_histories(struct shop *shop, struct db *orders, struct error *err)
+{
+    uint64_t end_ns = clock_mono_ns() + HISTORIES_NS;
+    int rc = 0;
+    while (rc == 0 && shop->memory.kept && !shop->memory.loaded && clock_mono_ns() < end_ns)
+        rc = memory_load_some(shop, orders, err);
+    return rc;
+}
+
 static int open_store(struct shop *shop, enum shop_mode mode, struct error *err)
 {
     int rc = 0;
@@ -168,6 +184,8 @@ static int open_store(struct shop *shop, enum shop_mode mode, struct error *err)
     if (!orders)
         return code_of(err);
     rc = shop_reload(shop, orders, err);
+    if (rc == 0)
+        rc = load_histories(shop, orders, err);
     if (rc == 0)
         rc = load_model(shop, err);
     if (rc == 0 && mode == SHOP_SERVE && !(shop->jobs = jobs_new(shop, orders, err)))
@@ -200,6 +218,7 @@ struct shop *shop_open(const struct settings *settings, enum shop_mode mode, str
         return NULL;
     }
     shop->settings = settings;
+    memory_init(&shop->memory, mode == SHOP_SERVE);
     int rc = init_locks(shop, err);
     if (rc == 0)
         rc = open_lock(shop, err);
@@ -234,7 +253,8 @@ void shop_close(struct shop *shop)
     access_free(shop->access);
     metrics_free(shop->metrics);
     catalog_deinit(&shop->catalog);
-    pthread_rwlock_destroy(&shop->catalog_lock);
+    memory_deinit(&shop->memory);
+    pthread_rwlock_destroy(&shop->memory_lock);
     pthread_mutex_destroy(&shop->models_mutex);
     if (shop->lock)
         lock_close(shop->lock);

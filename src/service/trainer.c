@@ -116,9 +116,9 @@ static void estimate(struct shop *shop, const struct order_stats *stats,
                      struct dataset_shape *shape, struct estimate *out)
 {
     struct build_params params = params_of(shop->settings, NULL);
-    pthread_rwlock_rdlock(&shop->catalog_lock);
+    pthread_rwlock_rdlock(&shop->memory_lock);
     uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
-    pthread_rwlock_unlock(&shop->catalog_lock);
+    pthread_rwlock_unlock(&shop->memory_lock);
     *shape = (struct dataset_shape){
         .orders = stats->orders, .lines = stats->lines, .items = items, .users = stats->orders};
     build_estimate(shape, &params, out);

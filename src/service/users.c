@@ -59,6 +59,7 @@ static int erase_run(struct shop *shop, struct op *op, struct error *err)
 static void erase_apply(struct shop *shop, struct op *op)
 {
     struct user_op *self = (struct user_op *)op;
+    memory_forget_user(shop, self->user_id);
     if (self->orders_deleted)
         jobs_orders_changed(shop->jobs, self->orders);
 }

@@ -256,7 +256,7 @@ struct writer *writer_new(struct shop *shop, struct db *db, struct error *err)
     w->shop = shop;
     w->db = db;
     w->writable = true;
-    w->staging = staging_new(&shop->catalog, &shop->catalog_lock, err);
+    w->staging = staging_new(&shop->catalog, &shop->memory_lock, err);
     if (!w->staging || op_queue_init(&w->queue, shop->settings->ingest_queue, err) != 0) {
         staging_free(w->staging);
         db_close(db);

@@ -93,7 +93,7 @@ def test_etag_lets_a_client_keep_its_answer(server):
     ("limit=0", "limit"), ("limit=x", "limit"), ("limit=501", "limit"), ("surface=magic", "surface"),
     ("colour=red", "colour"), ("limit=1&limit=2", "limit"), ("items=" + "a" * 257, "items"),
     ("items=a,,b", "items"), ("price_min=-1", "price_min"), ("in_stock=maybe", "in_stock"),
-    ("user_id=u1", "user_id"), ("items=%ff", "items")])
+    ("user_id=", "user_id"), ("items=%ff", "items")])
 def test_bad_parameters_are_named(server, query, name):
     assert problem(server.get("/recommend?" + query), 400)["errors"][0]["parameter"] == name
 

@@ -373,6 +373,8 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
         out->answer.fallback = FALLBACK_EMPTY_CONTEXT;
     else if (needs_context && s->context_count == 0)
         out->answer.fallback = FALLBACK_UNKNOWN_CONTEXT;
+    else if (q->surface == SURFACE_REBUY) /* nobody's: histories have tests of their own */
+        out->answer.fallback = FALLBACK_UNKNOWN_USER;
     else if (q->surface != SURFACE_POPULAR && out->answer.count == 0)
         out->answer.fallback = FALLBACK_NO_CANDIDATES;
     enum surface answered = q->surface;

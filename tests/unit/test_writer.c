@@ -142,9 +142,9 @@ static void run_together(struct put *puts, size_t count, sem_t *finished)
 
 static uint32_t slot_of(const char *item)
 {
-    pthread_rwlock_rdlock(&kit.shop->catalog_lock);
+    pthread_rwlock_rdlock(&kit.shop->memory_lock);
     uint32_t slot = catalog_find(&kit.shop->catalog, str_of(item));
-    pthread_rwlock_unlock(&kit.shop->catalog_lock);
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
     return slot;
 }
 

@@ -1,0 +1,97 @@
+"""Answers for one shopper, from what they did up to now."""
+import pytest
+
+from conftest import problem
+
+
+def order(name, user, *items, day=1):
+    return {"order_id": name, "user_id": user, "timestamp": f"2026-02-{day:02d}T10:00:00Z", "items": list(items)}
+
+
+def rebuy(server, user, **more):
+    return server.get("/recommend", params={"surface": "rebuy", "user_id": user, **more}).json()
+
+
+def ids(answer):
+    return [i["item_id"] for i in answer["items"]]
+
+
+def test_an_order_shows_in_the_next_answer(start):
+    server = start()
+    assert rebuy(server, "ann")["fallback"] == "popular:unknown_user"
+    server.ingest(order("r1", "ann", "sku-000003", "sku-000004"))
+    assert set(ids(rebuy(server, "ann"))) == {"sku-000003", "sku-000004"}
+    server.ingest(order("r2", "ann", "sku-000004", "brand-new", day=11))
+    answer = rebuy(server, "ann")
+    assert answer["fallback"] is None and answer["surface"] == "rebuy"
+    assert ids(answer) == ["sku-000004", "brand-new", "sku-000003"]
+    because = answer["items"][0]["because"]
+    assert because == {"kind": "habit", "source": "history", "items": [], "count": 2,
+                       "last": "2026-02-11T10:00:00.000Z", "gap_days": 10}
+    assert answer["items"][1]["because"]["gap_days"] is None
+    assert ids(rebuy(server, "ann", limit=1)) == ["sku-000004"]
+
+
+def test_get_and_post_answer_alike(start):
+    server = start()
+    server.ingest(order("r1", "ann", "sku-000003", "sku-000004"), order("r2", "ann", "sku-000004", day=3))
+    got = rebuy(server, "ann", exclude="sku-000003")
+    posted = server.post("/recommend", json={"surface": "rebuy", "user_id": "ann", "exclude": ["sku-000003"]}).json()
+    assert got["items"] == posted["items"] and ids(got) == ["sku-000004"]
+    assert got["diagnostics"]["filtered"] == {"excluded": 1} and got["diagnostics"]["candidates"] == 2
+
+
+def test_a_cancelled_replaced_or_moved_order_counts_no_more(start):
+    server = start()
+    server.ingest(order("r1", "ann", "sku-000003"), order("r2", "ann", "sku-000004"), order("r3", "ann", "sku-000005"))
+    server.ingest({"kind": "cancel", "order_id": "r1"})
+    assert set(ids(rebuy(server, "ann"))) == {"sku-000004", "sku-000005"}
+    server.ingest(order("r2", "ann", "sku-000006"), order("r3", "ben", "sku-000005"))
+    assert ids(rebuy(server, "ann")) == ["sku-000006"]
+    assert ids(rebuy(server, "ben")) == ["sku-000005"]
+    server.ingest({"kind": "cancel", "order_id": "r2"})
+    assert rebuy(server, "ann")["fallback"] == "popular:no_candidates"
+
+
+@pytest.mark.parametrize("flag", [[], ["--users-erase-orders"]])
+def test_an_erased_shopper_is_unknown_at_once(start, flag):
+    server = start(*flag)
+    server.ingest(order("r1", "ann", "sku-000003"))
+    assert server("DELETE", "/users/ann").status_code == 200
+    assert rebuy(server, "ann")["fallback"] == "popular:unknown_user"
+    server.ingest(order("r2", "ann", "sku-000004"))
+    assert ids(rebuy(server, "ann")) == ["sku-000004"]
+
+
+def test_filters_hold_and_history_is_never_mixed_with_other_items(start):
+    server = start()
+    server.ingest(order("r1", "ann", "sku-000003", "sku-000004", "sku-000005"))
+    assert server("PATCH", "/items/sku-000003", json={"available": False}).status_code == 200
+    assert server("PATCH", "/items/sku-000004", json={"price": 1000000}).status_code == 200
+    answer = rebuy(server, "ann", price_max=1000, limit=50)
+    assert ids(answer) == ["sku-000005"]
+    assert answer["diagnostics"]["filtered"] == {"unavailable": 1, "price": 1}
+
+
+def test_histories_are_there_after_kill_9_and_restart(start):
+    server = start()
+    server.ingest(order("r1", "ann", "sku-000003"), order("r2", "ann", "sku-000004", day=2))
+    server.ingest({"kind": "cancel", "order_id": "r1"})
+    before = rebuy(server, "ann")
+    server.kill()
+    again = start(data=server.data)
+    assert rebuy(again, "ann")["items"] == before["items"] and ids(before) == ["sku-000004"]
+
+
+def test_rebuy_wants_a_user(server):
+    assert problem(server.get("/recommend?surface=rebuy"), 400)["errors"][0]["parameter"] == "user_id"
+    assert problem(server.post("/recommend", json={"surface": "rebuy"}), 400)["errors"][0]["pointer"] == "/user_id"
+    assert problem(server.get("/recommend?user_id=%01"), 400)["errors"][0]["parameter"] == "user_id"
+
+
+def test_metrics_tell_what_is_in_memory(start):
+    server = start(empty=True)
+    server.ingest(order("r1", "ann", "a", "b"), {"event": "view", "user_id": "ann", "item_id": "a"})
+    text = server.get("/metrics").text
+    for line in ("histories_loaded 1", "history_shoppers 1", "history_lines 2", "history_events 1"):
+        assert f"basketd_{line}\n" in text

@@ -1,0 +1,250 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "service/writer.h"
+#include "support/oom.h"
+#include "support/shopkit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct shopkit kit;
+
+static int setup(void **state)
+{
+    (void)state;
+    log_set_level(LOG_LEVEL_ERROR);
+    shopkit_init(&kit);
+    shopkit_open(&kit, SHOP_SERVE);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    shopkit_close(&kit);
+    return 0;
+}
+
+/* The histories of u0…u96 as text, items by their ids. */
+static char *histories(void)
+{
+    struct buf out;
+    size_t length;
+    struct memory *m = &kit.shop->memory;
+    buf_init(&out, 0);
+    pthread_rwlock_rdlock(&kit.shop->memory_lock);
+    for (uint32_t u = 0; u < 97; u++) {
+        char id[16];
+        snprintf(id, sizeof id, "u%u", u);
+        const struct shopper *who = shoppers_find(&m->shoppers, str_of(id));
+        for (uint32_t i = 0; who && i < who->line_count; i++)
+            buf_printf(&out, "%s %.*s %u %u\n", id,
+                       STR_ARG(catalog_id(&kit.shop->catalog, who->lines[i].slot)),
+                       who->lines[i].time_s, who->lines[i].order);
+        for (uint32_t i = 0; who && i < who->event_count; i++)
+            buf_printf(&out, "%s saw %u %u %u\n", id, who->events[i].slot, who->events[i].time_s,
+                       who->events[i].kind);
+    }
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
+    assert_non_null(buf_cstr(&out));
+    return buf_detach(&out, &length);
+}
+
+static void erase(const char *user_id)
+{
+    struct user_op op;
+    user_erase_prepare(&op, str_of(user_id), NULL);
+    int rc = shop_write_wait(kit.shop, &op.op, NULL);
+    assert_true(rc == 0 || rc == ERR_NOT_FOUND);
+}
+
+/* Orders new, changed, moved and cancelled; events; now and then a user goes. */
+static void random_traffic(struct rng *r, uint32_t records)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    for (uint32_t i = 0; i < records; i++) {
+        uint32_t what = rng_below(r, 10), user = rng_below(r, 30);
+        if (what == 0)
+            buf_printf(&text, "{\"kind\":\"cancel\",\"order_id\":\"t%u\"}\n", rng_below(r, 300));
+        else if (what < 3)
+            buf_printf(&text,
+                       "{\"event\":\"view\",\"user_id\":\"u%u\",\"item_id\":\"i%u\","
+                       "\"timestamp\":%u}\n",
+                       user, rng_below(r, 20), 1700000000 + rng_below(r, 1000000));
+        else
+            buf_printf(&text,
+                       "{\"order_id\":\"t%u\",\"user_id\":\"u%u\",\"timestamp\":%u,"
+                       "\"items\":[\"i%u\",\"j%u\"]}\n",
+                       rng_below(r, 300), user, 1700000000 + rng_below(r, 1000000),
+                       rng_below(r, 20), rng_below(r, 20));
+    }
+    assert_int_equal(shopkit_ingest(&kit, buf_cstr(&text), NULL), 0);
+    buf_deinit(&text);
+    if (rng_below(r, 2)) {
+        char id[16];
+        snprintf(id, sizeof id, "u%u", rng_below(r, 30));
+        erase(id);
+    }
+}
+
+static void reopened_as_before(void)
+{
+    char *before = histories();
+    shopkit_shut(&kit);
+    shopkit_open(&kit, SHOP_SERVE);
+    assert_true(kit.shop->memory.loaded);
+    char *after = histories();
+    assert_string_equal(after, before);
+    assert_true(strlen(after) > 1000);
+    free(before);
+    free(after);
+}
+
+static void a_restart_finds_the_histories_that_were_there(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 11);
+    for (int i = 0; i < 20; i++)
+        random_traffic(&r, 50);
+    reopened_as_before();
+}
+
+static int restart_run(struct shop *shop, struct op *op, struct error *err)
+{
+    (void)op, (void)err;
+    memory_restart(shop);
+    return 0;
+}
+
+static void forget_all(void)
+{
+    struct op op = {.run = restart_run, .cost = 1};
+    assert_int_equal(shop_write_wait(kit.shop, &op, NULL), 0);
+}
+
+/* Traffic goes on between the slices: of users, orders and events. */
+static void what_changes_while_loading_is_neither_lost_nor_doubled(void **state)
+{
+    struct rng r;
+    struct error err = ERROR_INIT;
+    (void)state;
+    rng_seed(&r, 12);
+    for (int round = 0; round < 10; round++) {
+        random_traffic(&r, 200);
+        forget_all();
+        while (!kit.shop->memory.loaded) {
+            random_traffic(&r, 40);
+            assert_int_equal(memory_load_wait(kit.shop, &err), 0);
+        }
+        reopened_as_before();
+    }
+}
+
+static void a_large_shop_is_served_before_its_histories_are_loaded(void **state)
+{
+    (void)state;
+    shopkit_orders(&kit, "o", 6000, 50, 3); /* more than a slice of orders */
+    char *before = histories();
+    forget_all();
+    assert_false(kit.shop->memory.loaded);
+    uint32_t slices = 0;
+    for (; !kit.shop->memory.loaded; slices++)
+        assert_int_equal(memory_load_wait(kit.shop, NULL), 0);
+    assert_in_range(slices, 1, 5); /* the keeper may have taken some */
+    char *after = histories();
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void a_command_keeps_no_histories(void **state)
+{
+    (void)state;
+    shopkit_shut(&kit);
+    shopkit_open(&kit, SHOP_COMMAND);
+    shopkit_orders(&kit, "o", 10, 5, 2);
+    assert_int_equal(memory_load_wait(kit.shop, NULL), 0);
+    assert_int_equal(shoppers_count(&kit.shop->memory.shoppers), 0);
+}
+
+/* What was committed must be in memory in the end, whichever allocation failed. */
+static void after_memory_ran_out_the_histories_are_loaded_anew(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 13);
+    random_traffic(&r, 100);
+    for (long n = 1; n < 60; n++) {
+        char line[160];
+        snprintf(line, sizeof line,
+                 "{\"order_id\":\"n%ld\",\"user_id\":\"u%ld\",\"items\":[\"i1\",\"new%ld\"]}\n", n,
+                 40 + n % 50, n);
+        struct ingest_op *op = ingest_op_new(NULL, NULL);
+        assert_int_equal(ingest_op_open(op, kit.shop, NULL, NULL), 0);
+        assert_int_equal(ingest_op_feed(op, str_of(line), NULL), 0);
+        assert_int_equal(ingest_op_finish(op, NULL), 0);
+        oom_fail_at(n);
+        int rc = shop_write_wait(kit.shop, &op->op, NULL);
+        oom_disarm();
+        assert_true(rc == 0 || rc == ERR_NOMEM);
+        ingest_op_free(op);
+        while (!kit.shop->memory.loaded)
+            assert_int_equal(memory_load_wait(kit.shop, NULL), 0);
+    }
+    reopened_as_before();
+}
+
+static uint64_t lines_kept(void)
+{
+    pthread_rwlock_rdlock(&kit.shop->memory_lock);
+    uint64_t lines = kit.shop->memory.shoppers.line_count;
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
+    return lines;
+}
+
+static void old_orders_that_expire_leave_the_histories(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        shopkit_ingest(&kit,
+                       "{\"order_id\":\"old\",\"user_id\":\"u1\",\"timestamp\":1000000000,"
+                       "\"items\":[\"a\"]}\n"
+                       "{\"order_id\":\"now\",\"user_id\":\"u1\",\"items\":[\"b\"]}\n",
+                       NULL),
+        0);
+    assert_int_equal(lines_kept(), 2);
+    shopkit_shut(&kit);
+    kit.settings.keep_days = 30;
+    shopkit_open(&kit, SHOP_SERVE);
+    for (int i = 0; i < 500 && lines_kept() != 1; i++)
+        usleep(10000);
+    char *left = histories();
+    assert_non_null(strstr(left, "u1 b "));
+    assert_null(strstr(left, "u1 a "));
+    free(left);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_restart_finds_the_histories_that_were_there),
+        TEST(what_changes_while_loading_is_neither_lost_nor_doubled),
+        TEST(a_large_shop_is_served_before_its_histories_are_loaded),
+        TEST(a_command_keeps_no_histories),
+        TEST(after_memory_ran_out_the_histories_are_loaded_anew),
+        TEST(old_orders_that_expire_leave_the_histories),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
