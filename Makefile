@@ -69,7 +69,7 @@ WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check lint unit api san bench fuzz fmt install clean help build-ok tidy FORCE
+.PHONY: all run check lint unit api san bench bench-mine fuzz fmt install clean help build-ok tidy FORCE
 
 all: $B/basketd ## build the program (MODE=release|debug, SAN=address,undefined|thread)
 
@@ -148,6 +148,9 @@ san: ## unit and API tests under sanitizers: address and undefined, then thread
 bench: $B/basketd $B/bench/bare_responder $(BENCHES) ## run the benchmarks: a table, and build/…/bench.json
 	@BUILD=$B BASKETD=$(CURDIR)/$B/basketd PYTHON=$(PYTHON) sh tests/bench/run.sh $(BENCHES)
 
+bench-mine: $B/basketd $B/bench/timed ## compare the miner with others: docs/benchmarks.md says how
+	@BUILD=$B BASKETD=$(CURDIR)/$B/basketd $(PYTHON) -B tests/bench/mining/main.py
+
 fmt: ## format the C sources in place
 	@find src include tests -name '*.[ch]' | xargs $(CLANG_FORMAT) -i
 
@@ -181,6 +184,6 @@ clean: ## remove everything built
 	rm -rf build
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 -include $(ALL_SRC:%.c=$B/%.d)
