@@ -83,7 +83,7 @@ class Pyspark(Library):
     def __init__(self):
         from pyspark.ml.fpm import FPGrowth
         from pyspark.sql import SparkSession, functions
-        self.growth, self.split = FPGrowth, functions.split
+        self.growth, self.functions = FPGrowth, functions
         self.session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false") \
             .config("spark.driver.memory", "6g").config("spark.sql.shuffle.partitions", "1").getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
@@ -96,7 +96,7 @@ class Pyspark(Library):
 
     def __call__(self, target, path, support, share, confidence, out):
         lines = self.session.read.text(f"file://{path}")
-        baskets = lines.select(self.split(lines.value, " ").alias("items"))
+        baskets = lines.select(self.functions.split(self.functions.trim(lines.value), " ").alias("items"))
         model = self.growth(itemsCol="items", minSupport=share).fit(baskets)
         return model.freqItemsets.count()
 
