@@ -16,7 +16,9 @@ struct cooc_params {      /* zero = default */
     uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
                              either side keeps it */
     uint32_t max_unit;    /* larger units are left out of pair counts (not of n_i); 0: 1000 */
-    uint32_t threads;     /* 0: one per core */
+    float unit_power; /* > 0: masses too, in which a unit of b items counts b^-unit_power, so that
+                         a few large orders do not drown the many small ones */
+    uint32_t threads; /* 0: one per core */
     struct progress *progress;
 };
 
@@ -27,6 +29,8 @@ struct cooc {
     uint32_t *column;
     uint32_t *count;      /* n_ij */
     uint32_t *item_units; /* [item_count] n_i */
+    float *mass;          /* as count, weighted; NULL: not asked for */
+    float *item_mass;     /* [item_count] as item_units */
 };
 
 /* Units x items, ones, columns ascending and distinct. ERR_NOMEM, ERR_CANCELLED. */

@@ -3,7 +3,9 @@
  *
  * For target j: S = the K items of largest cosine to j that share a unit with it;
  * w = (G_SS + lambda I)^-1 G_Sj, G the raw counts (diagonal n_i); W[i -> j] = w_i. Score of j = sum
- * of W[i -> j] over the context. With S = all items it is exactly a column of EASE (learn/ease.h).
+ * of W[i -> j] over the context. Where the counts have masses, G and the cosine are of those, and
+ * lambda is taken in proportion (times the masses' sum over the items by that of the n_i). With S =
+ * all items it is exactly a column of EASE (learn/ease.h).
  *
  * Counts must be symmetric; counts pruned too far are no Gram matrix any more, and a system that
  * cannot be solved is tried again with 10 lambda, which is counted. Rows in parallel, same result

@@ -15,6 +15,7 @@
 #include "base/parallel.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@
 /* One worker's dense counters for one row at a time. */
 struct counter {
     uint32_t *count;   /* [items] zero between rows */
+    float *mass;       /* [items] likewise; NULL: not asked for */
     uint64_t *touched; /* bitmap of the items counted */
     uint64_t *summary; /* bitmap of the words of it that are not 0 */
     uint32_t summary_words;
@@ -33,6 +35,7 @@ struct counter {
 /* One row, columns ascending. */
 struct row {
     uint32_t *column, *count; /* [items] room */
+    float *mass;              /* the same, or NULL */
     uint32_t length;
 };
 
@@ -46,6 +49,7 @@ struct pairs {
     const struct csr *by_item; /* its transpose */
     uint32_t min_count, max_per_row, max_unit;
     struct floor *floor; /* [items], NULL: nothing is pruned */
+    float *unit_mass;    /* [units], NULL: masses are not asked for */
     struct cooc *out;
     struct cursor cursor;
     struct progress *progress;
@@ -53,19 +57,22 @@ struct pairs {
     int status[PARALLEL_WORKERS_MAX];
 };
 
-static bool counter_init(struct counter *c, uint32_t items)
+static bool counter_init(struct counter *c, uint32_t items, bool with_mass)
 {
     uint32_t words = items / 64 + 1;
     c->summary_words = words / 64 + 1;
     MEM_ZNEW(c->count, items);
     MEM_ZNEW(c->touched, words);
     MEM_ZNEW(c->summary, c->summary_words);
-    return c->count && c->touched && c->summary;
+    if (with_mass)
+        MEM_ZNEW(c->mass, items);
+    return c->count && c->touched && c->summary && (c->mass || !with_mass);
 }
 
 static void counter_deinit(struct counter *c)
 {
     free(c->count);
+    free(c->mass);
     free(c->touched);
     free(c->summary);
 }
@@ -84,6 +91,8 @@ static void count_row(const struct pairs *p, struct counter *c, uint32_t item)
             c->summary[other / 4096] |= 1ULL << (other / 64 % 64);
             c->count[other]++;
         }
+        for (uint64_t e = begin; c->mass && e < end; e++)
+            c->mass[units->column[e]] += p->unit_mass[unit];
     }
 }
 
@@ -98,6 +107,10 @@ static void take_row(const struct pairs *p, struct counter *c, uint32_t item, st
                 uint32_t other = word * 64 + (uint32_t)__builtin_ctzll(bits);
                 row->column[row->length] = other;
                 row->count[row->length] = c->count[other];
+                if (row->mass) {
+                    row->mass[row->length] = c->mass[other];
+                    c->mass[other] = 0;
+                }
                 row->length += other != item && c->count[other] >= p->min_count;
                 c->count[other] = 0;
             }
@@ -142,6 +155,8 @@ static void prune(const struct pairs *p, struct row *row, uint32_t item)
         uint32_t other = row->column[k], count = row->count[k];
         row->column[kept] = other;
         row->count[kept] = count;
+        if (row->mass)
+            row->mass[kept] = row->mass[k];
         kept += above(&p->floor[item], count, other) || above(&p->floor[other], count, item);
     }
     row->length = kept;
@@ -164,6 +179,8 @@ static void put_row(struct pairs *p, struct row *row, uint32_t item)
     assert(p->out->start[item + 1] == begin + row->length);
     memcpy(p->out->column + begin, row->column, row->length * sizeof *row->column);
     memcpy(p->out->count + begin, row->count, row->length * sizeof *row->count);
+    if (row->mass)
+        memcpy(p->out->mass + begin, row->mass, row->length * sizeof *row->mass);
 }
 
 static void run_worker(void *context, uint32_t worker)
@@ -174,7 +191,10 @@ static void run_worker(void *context, uint32_t worker)
     uint32_t items = p->units->cols;
     MEM_NEW(row.column, (size_t)items + 1);
     MEM_NEW(row.count, 2 * (size_t)items + 1); /* the second half: find_floor's */
-    int status = counter_init(&counter, items) && row.column && row.count ? 0 : ERR_NOMEM;
+    if (p->unit_mass)
+        MEM_NEW(row.mass, (size_t)items + 1);
+    bool ready = counter_init(&counter, items, p->unit_mass) && row.column && row.count;
+    int status = ready && (row.mass || !p->unit_mass) ? 0 : ERR_NOMEM;
     uint64_t begin, end;
     while (status == 0 && cursor_take(&p->cursor, &begin, &end)) {
         for (uint32_t item = (uint32_t)begin; item < end; item++) {
@@ -187,6 +207,7 @@ static void run_worker(void *context, uint32_t worker)
     }
     free(row.column);
     free(row.count);
+    free(row.mass);
     counter_deinit(&counter);
     p->status[worker] = status;
 }
@@ -201,6 +222,25 @@ static int each_row(struct pairs *p, uint32_t workers,
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : p->status[w];
     return status;
+}
+
+/* What each unit counts, and with it each item. */
+static int weigh_units(struct pairs *p, float power)
+{
+    const struct csr *units = p->units;
+    if (!(power > 0))
+        return 0;
+    MEM_NEW(p->unit_mass, units->rows);
+    MEM_ZNEW(p->out->item_mass, units->cols);
+    if (!p->unit_mass || !p->out->item_mass)
+        return ERR_NOMEM;
+    for (uint32_t u = 0; u < units->rows; u++) {
+        uint64_t size = units->start[u + 1] - units->start[u];
+        p->unit_mass[u] = size ? powf((float)size, -power) : 0;
+        for (uint64_t e = units->start[u]; e < units->start[u + 1]; e++)
+            p->out->item_mass[units->column[e]] += p->unit_mass[u];
+    }
+    return 0;
 }
 
 static int count_all(struct pairs *p, uint32_t workers)
@@ -229,7 +269,9 @@ static int count_all(struct pairs *p, uint32_t workers)
         out->start[i + 1] += out->start[i];
     MEM_NEW(out->column, out->start[items]);
     MEM_NEW(out->count, out->start[items]);
-    if (!out->column || !out->count)
+    if (p->unit_mass)
+        MEM_NEW(out->mass, out->start[items]);
+    if (!out->column || !out->count || (p->unit_mass && !out->mass))
         return ERR_NOMEM;
     return each_row(p, workers, put_row);
 }
@@ -249,7 +291,10 @@ int cooc_count(const struct csr *units, const struct cooc_params *params, struct
     int status = csr_transpose(units, &by_item, err);
     if (status)
         return status;
-    status = count_all(&p, parallel_workers(params->threads));
+    status = weigh_units(&p, params->unit_power);
+    if (status == 0)
+        status = count_all(&p, parallel_workers(params->threads));
+    free(p.unit_mass);
     csr_deinit(&by_item);
     free(p.floor);
     if (status == 0) {
@@ -267,6 +312,8 @@ void cooc_deinit(struct cooc *c)
     free(c->column);
     free(c->count);
     free(c->item_units);
+    free(c->mass);
+    free(c->item_mass);
     *c = (struct cooc){0};
 }
 
@@ -274,8 +321,10 @@ size_t cooc_bytes(const struct cooc *c)
 {
     if (!c->start)
         return 0;
-    return ((size_t)c->item_count + 1) * sizeof *c->start + c->item_count * sizeof *c->item_units +
-           c->start[c->item_count] * (sizeof *c->column + sizeof *c->count);
+    size_t mass = c->mass ? sizeof *c->mass : 0;
+    return ((size_t)c->item_count + 1) * sizeof *c->start +
+           c->item_count * (sizeof *c->item_units + mass) +
+           c->start[c->item_count] * (sizeof *c->column + sizeof *c->count + mass);
 }
 
 uint32_t cooc_pair(const struct cooc *c, uint32_t i, uint32_t j)

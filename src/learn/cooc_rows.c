@@ -169,7 +169,10 @@ uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct coo
         kept = most;
     uint64_t transpose = 4 * shape->lines + 8 * shape->items;
     uint64_t workers = (uint64_t)parallel_workers(params->threads) * 17 * shape->items;
-    return (uint64_t)(8 * kept) + transpose + workers + 20 * shape->items;
+    uint64_t mass = params->unit_power > 0 ? 4 : 0, units = shape->orders;
+    workers += mass * 2 * (uint64_t)parallel_workers(params->threads) * shape->items;
+    return (uint64_t)((double)(8 + mass) * kept) + transpose + workers + mass * units +
+           (20 + mass) * shape->items;
 }
 
 uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k)

@@ -30,7 +30,8 @@ struct job {
     uint32_t lambdas;
     uint32_t most;    /* neighbours of any item */
     uint32_t *rank;   /* [items] by (n_i descending, item) */
-    float *norm;      /* [items] n_i^-1/2 */
+    float scale;      /* of lambda: of masses, as it is of counts */
+    float *norm;      /* [items] G_ii^-1/2 */
     float *factor;    /* [items] n_j^-a */
     struct csr found; /* target -> its neighbours, ascending */
     float **weight;   /* [lambdas][entries of found] */
@@ -53,6 +54,17 @@ struct solver {
     float *both, *solution;  /* [most] */
 };
 
+/* G off the diagonal, by entry, and on it. */
+static float pair_of(const struct cooc *c, uint64_t e)
+{
+    return c->mass ? c->mass[e] : (float)c->count[e];
+}
+
+static float item_of(const struct cooc *c, uint32_t i)
+{
+    return c->mass ? c->item_mass[i] : (float)c->item_units[i];
+}
+
 static uint64_t row_length(const struct cooc *c, uint32_t i)
 {
     return c->start[i + 1] - c->start[i];
@@ -64,14 +76,14 @@ static void choose(const struct job *job, struct solver *s, uint32_t j)
     const struct cooc *c = job->pairs;
     uint64_t begin = c->start[j], length = row_length(c, j);
     uint32_t *neighbour = job->found.column + job->found.start[j];
-    const uint32_t *column = c->column + begin, *count = c->count + begin;
+    const uint32_t *column = c->column + begin;
     s->m = (uint32_t)(job->found.start[j + 1] - job->found.start[j]);
     memset(s->chosen, s->m == length ? 0xff : 0, (length + 63) / 64 * sizeof *s->chosen);
     if (s->m < length) {
         struct topk best;
         topk_init(&best, s->best, s->m);
         for (uint32_t e = 0; e < length; e++) {
-            float cosine = (float)count[e] * job->norm[column[e]];
+            float cosine = pair_of(c, begin + e) * job->norm[column[e]];
             if (best.count < s->m || cosine >= best.entries[0].score)
                 topk_offer(&best, e, cosine, job->rank[column[e]]);
         }
@@ -83,7 +95,7 @@ static void choose(const struct job *job, struct solver *s, uint32_t j)
         for (uint64_t bits = s->chosen[word]; bits && taken < s->m; bits &= bits - 1) {
             uint64_t e = word * 64 + (uint64_t)__builtin_ctzll(bits);
             neighbour[taken] = column[e];
-            s->both[taken++] = (float)count[e];
+            s->both[taken++] = pair_of(c, begin + e);
         }
     }
 }
@@ -107,11 +119,11 @@ static void assemble_column(const struct job *job, struct solver *s, const uint3
 {
     const struct cooc *c = job->pairs;
     uint64_t begin = c->start[neighbour[x]], length = row_length(c, neighbour[x]), first = 0;
-    const uint32_t *column = c->column + begin, *count = c->count + begin;
+    const uint32_t *column = c->column + begin;
     float *to = s->gram + (size_t)x * s->stride;
     uint32_t wanted = s->m - x - 1;
     memset(to, 0, s->m * sizeof *to);
-    to[x] = (float)c->item_units[neighbour[x]];
+    to[x] = item_of(c, neighbour[x]);
     if (length == 0 || wanted == 0)
         return;
     uint64_t steps = 64 - (uint64_t)__builtin_clzll(length);
@@ -119,12 +131,12 @@ static void assemble_column(const struct job *job, struct solver *s, const uint3
         search(column, length, neighbour + x + 1, wanted, s->at);
         for (uint32_t y = 0; y < wanted; y++)
             if (column[s->at[y]] == neighbour[x + 1 + y])
-                to[x + 1 + y] = (float)count[s->at[y]];
+                to[x + 1 + y] = pair_of(c, begin + s->at[y]);
         return;
     }
     search(column, length, &neighbour[x], 1, &first);
     for (uint64_t e = first + (column[first] <= neighbour[x]); e < length; e++)
-        to[s->place[column[e]]] = (float)count[e];
+        to[s->place[column[e]]] = pair_of(c, begin + e);
 }
 
 static void assemble(const struct job *job, struct solver *s, const uint32_t *neighbour)
@@ -176,7 +188,7 @@ static void learn_item(const struct job *job, struct solver *s, struct ridge_rep
     choose(job, s, j);
     assemble(job, s, job->found.column + to);
     for (uint32_t l = 0; l < job->lambdas; l++) {
-        float lambda = job->lambda[l];
+        float lambda = job->lambda[l] * job->scale;
         bool solved = solve(job, s, lambda);
         report->retried += !solved;
         for (int n = 0; !solved && n < RETRIES; n++)
@@ -271,11 +283,15 @@ static int prepare(struct job *job, const struct ridge_params *params, struct er
     if (!job->rank || !job->norm || !job->factor ||
         !rows_rank_items(c->item_units, c->item_count, job->rank))
         return ERR_NOMEM;
+    double masses = 0, counts = 0;
     for (uint32_t i = 0; i < c->item_count; i++) {
         float units = c->item_units[i] ? (float)c->item_units[i] : 1;
-        job->norm[i] = 1 / sqrtf(units);
+        job->norm[i] = 1 / sqrtf(c->item_units[i] ? item_of(c, i) : 1);
         job->factor[i] = powf(units, -params->target_power);
+        masses += item_of(c, i);
+        counts += c->item_units[i];
     }
+    job->scale = counts > 0 ? (float)(masses / counts) : 1;
     return make_room(job, params->neighbours ? params->neighbours : DEFAULT_NEIGHBOURS, err);
 }
 

@@ -25,6 +25,20 @@ static int by_item(const void *a, const void *b)
 }
 
 /* Without n_j, which is the same for all, and in single precision, so that ties are the same. */
+/* Masses where the counts have them. */
+static float pair(const struct cooc *c, uint32_t i, uint32_t j)
+{
+    for (uint64_t e = c->start[i]; c->mass && e < c->start[i + 1]; e++)
+        if (c->column[e] == j)
+            return c->mass[e];
+    return (float)cooc_pair(c, i, j);
+}
+
+static float item(const struct cooc *c, uint32_t i)
+{
+    return c->mass ? c->item_mass[i] : (float)c->item_units[i];
+}
+
 uint32_t plain_neighbours(const struct cooc *c, uint32_t j, uint32_t k, uint32_t *out)
 {
     uint32_t found = 0;
@@ -32,10 +46,9 @@ uint32_t plain_neighbours(const struct cooc *c, uint32_t j, uint32_t k, uint32_t
     if (!list)
         abort();
     for (uint32_t i = 0; i < c->item_count; i++) {
-        uint32_t both = cooc_pair(c, i, j);
-        float norm = 1 / sqrtf((float)c->item_units[i]);
-        if (both > 0)
-            list[found++] = (struct near){(float)both * norm, c->item_units[i], i};
+        float norm = 1 / sqrtf(item(c, i));
+        if (cooc_pair(c, i, j) > 0)
+            list[found++] = (struct near){pair(c, i, j) * norm, c->item_units[i], i};
     }
     qsort(list, found, sizeof *list, by_cosine);
     found = found < k ? found : k;
@@ -56,8 +69,8 @@ void plain_ridge(const struct cooc *c, uint32_t j, const uint32_t *support, uint
     for (uint32_t x = 0; x < m; x++) {
         for (uint32_t y = 0; y < m; y++)
             a[x * wide + y] =
-                x == y ? c->item_units[support[x]] + lambda : cooc_pair(c, support[x], support[y]);
-        a[x * wide + m] = cooc_pair(c, support[x], j);
+                x == y ? item(c, support[x]) + lambda : pair(c, support[x], support[y]);
+        a[x * wide + m] = pair(c, support[x], j);
     }
     for (uint32_t p = 0; p < m; p++)
         for (uint32_t x = 0; x < m; x++) {

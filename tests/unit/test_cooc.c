@@ -74,6 +74,42 @@ static void counts_equal_a_double_loop(void **state)
     }
 }
 
+static void masses_weigh_units_by_their_size(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 11);
+    for (int round = 0; round < 40; round++) {
+        struct dataset d;
+        struct cooc c;
+        float power = round % 2 ? 0.5f : 1;
+        random_dataset(&r, 1 + rng_below(&r, 80), 1 + rng_below(&r, 40), 0.05 + rng_unit(&r), &d);
+        count(&d,
+              (struct cooc_params){.unit_power = power,
+                                   .max_per_row = round % 3 ? 0 : 5,
+                                   .threads = 1 + (uint32_t)round % 3},
+              &c);
+        for (uint32_t i = 0; i < d.item_count; i++) {
+            double own = 0, *both = calloc(d.item_count, sizeof *both);
+            assert_non_null(both);
+            for (uint32_t b = 0; b < d.basket_count; b++) {
+                uint64_t begin = d.baskets.start[b], end = d.baskets.start[b + 1];
+                double mass = pow((double)(end - begin), (double)-power);
+                for (uint64_t x = begin; x < end; x++)
+                    for (uint64_t y = begin; d.baskets.column[x] == i && y < end; y++)
+                        both[d.baskets.column[y]] += mass;
+            }
+            own = both[i];
+            assert_true(fabs((double)c.item_mass[i] - own) < 1e-4);
+            for (uint64_t e = c.start[i]; e < c.start[i + 1]; e++)
+                assert_true(fabs((double)c.mass[e] - both[c.column[e]]) < 1e-4);
+            free(both);
+        }
+        cooc_deinit(&c);
+        dataset_deinit(&d);
+    }
+}
+
 /* The place of j in i's full row: pairs more frequent, or as frequent and of an earlier item. */
 static uint32_t place_of(const uint32_t *pairs, uint32_t n, uint32_t i, uint32_t j)
 {
@@ -251,7 +287,7 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     long failures = 0;
     rng_seed(&r, 4);
     random_dataset(&r, 50, 20, 0.4, &d);
-    struct cooc_params p = {.max_per_row = 4, .threads = 2};
+    struct cooc_params p = {.max_per_row = 4, .unit_power = 0.5f, .threads = 2};
     OOM_LOOP
     {
         int rc = cooc_count(&d.baskets, &p, &c, NULL);
@@ -319,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_equal_a_double_loop),
+        cmocka_unit_test(masses_weigh_units_by_their_size),
         cmocka_unit_test(a_pruned_pair_stays_when_one_side_keeps_it),
         cmocka_unit_test(wide_rows_come_out_ascending),
         cmocka_unit_test(weights_meet_worked_examples),

@@ -14,12 +14,19 @@
 #include "support/plainridge.h"
 #include "support/ranking.h"
 
+static void random_masses(struct rng *r, uint32_t rows, uint32_t items, double density,
+                          float unit_power, struct cooc *out)
+{
+    struct csr units = baskets_random(r, rows, items, density);
+    struct cooc_params params = {.threads = 1, .unit_power = unit_power};
+    assert_int_equal(cooc_count(&units, &params, out, NULL), 0);
+    csr_deinit(&units);
+}
+
 static void random_pairs(struct rng *r, uint32_t rows, uint32_t items, double density,
                          struct cooc *out)
 {
-    struct csr units = baskets_random(r, rows, items, density);
-    assert_int_equal(cooc_count(&units, &(struct cooc_params){.threads = 1}, out, NULL), 0);
-    csr_deinit(&units);
+    random_masses(r, rows, items, density, 0, out);
 }
 
 static void solve(const struct cooc *c, const struct ridge_params *p, struct csr *out,
@@ -85,6 +92,40 @@ static void weights_equal_plain_loops(void **state)
             free(weights);
             csr_deinit(&rows[l]);
         }
+        cooc_deinit(&c);
+    }
+}
+
+/* lambda is given on the scale of counts. */
+static double on_masses(const struct cooc *c, double lambda)
+{
+    double masses = 0, counts = 0;
+    for (uint32_t i = 0; i < c->item_count; i++) {
+        masses += (double)c->item_mass[i];
+        counts += c->item_units[i];
+    }
+    return lambda * masses / counts;
+}
+
+static void masses_take_the_place_of_counts(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 8);
+    for (int round = 0; round < 30; round++) {
+        struct cooc c;
+        struct csr rows;
+        float lambda = 1 + 50 * rng_unitf(&r);
+        uint32_t neighbours = 1 + rng_below(&r, round % 2 ? 8 : 100);
+        random_masses(&r, 100 + rng_below(&r, 300), 2 + rng_below(&r, 90), 0.1 + rng_unit(&r) / 2,
+                      round % 2 ? 0.5f : 1, &c);
+        struct ridge_params p = {
+            .neighbours = neighbours, .lambdas = &lambda, .lambda_count = 1, .threads = 2};
+        solve(&c, &p, &rows, NULL);
+        double *weights = reference(&c, neighbours, on_masses(&c, (double)lambda), 0);
+        weights_are_near(&rows, weights);
+        free(weights);
+        csr_deinit(&rows);
         cooc_deinit(&c);
     }
 }
@@ -341,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_equal_plain_loops),
+        cmocka_unit_test(masses_take_the_place_of_counts),
         cmocka_unit_test(long_rows_give_the_same_systems),
         cmocka_unit_test(rows_keep_the_largest_and_are_ordered),
         cmocka_unit_test(the_number_of_threads_does_not_matter),
