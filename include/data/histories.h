@@ -4,7 +4,9 @@
 #ifndef DATA_HISTORIES_H
 #define DATA_HISTORIES_H
 
-#include "data/dataset.h"
+#include "data/csr.h"
+
+struct dataset;
 
 struct histories {
     uint32_t count, item_count;

@@ -7,6 +7,7 @@
 
 struct dataset_shape {
     uint64_t orders, lines, items, users;
+    uint64_t events;
     uint64_t pairs; /* sum over orders of b (b - 1), b distinct items; 0: not known, see
                        dataset_shape_pairs */
 };

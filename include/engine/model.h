@@ -76,6 +76,7 @@ struct model {
     struct strong_rules strong;
     uint32_t *rule_order[SORT_COUNT_OF]; /* [rules.count] rules, largest first; [SORT_SUPPORT] NULL,
                                             use model_rule_order */
+    uint32_t popular_count;  /* by_rank[0..] that have orders; the others only have events */
     uint32_t trending_count; /* by_trend[0..] that rise: sold in the last 7 days, trend > 0 */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "data/events.h"
 
 #include <stdbool.h>
 
@@ -38,7 +39,9 @@ struct settings {
     uint32_t max_length, neighbours;
     uint64_t max_itemsets, max_rules;
     bool embeddings;
-    uint32_t max_order_items;
+    uint32_t max_order_items, max_events;
+    /* [events] */
+    struct event_weights event_weights;
     /* [orders] */
     uint32_t keep_days; /* 0: for ever */
     /* [models] */

@@ -10,9 +10,11 @@
 struct train_outcome {
     int64_t model_id;
     struct build_report build;
-    double load_s, build_s, save_s, total_s; /* reading the orders, building, writing, all of it */
+    double load_s, build_s, save_s,
+        total_s; /* reading orders and events, building, writing, all of it */
     uint64_t peak_rss_bytes, model_bytes;
     uint64_t orders, lines, items, users, rules;
+    uint64_t events, sessions; /* learnt from */
     uint64_t skipped_orders, damaged_orders;
 };
 
@@ -21,8 +23,8 @@ struct train_outcome {
  * cancel; ERR_LIMIT: memory limit; ERR_INVALID: no orders. */
 int train_run(struct shop *shop, struct progress *progress, struct train_outcome *out,
               struct error *err) WARN_UNUSED;
-/* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"rules":..,"skipped_orders":0,
- *  "damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
+/* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"events":..,"sessions":..,"rules":..,
+ *  "skipped_orders":0,"damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
  *  "model_bytes":..,"estimate_bytes":..,"peak_rss_bytes":..,
  *  "seconds":{"load":..,"build":..,"save":..,"total":..},   as far as they were when it was written
  *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…]} */

@@ -3,9 +3,13 @@
  *
  *   1. a bitmap of the keys seen, with the number of set bits before each block, gives each key its
  *      dense index (rank); ascending keys give ascending indices, so baskets stay sorted;
- *   2. a stable radix sort orders the baskets by time, skipped when they came in time order;
+ *   2. a stable radix sort orders the baskets by time, skipped when they came in time order
+ *      (time_order.c);
  *   3. baskets are copied in that order with keys replaced by ranks, items counted on the way;
  *   4. users get dense indices in the order of their first basket.
+ *
+ * Events go to a builder of their own (sessions.c), which gives store keys back: their items are
+ * marked in the same bitmap.
  *
  * The bitmap has one bit per key up to the largest: store keys are handed out 1, 2, 3, …, so it
  * stays small and in cache. Memory at the peak: 8 bytes a line, about 60 bytes an order. */
@@ -14,6 +18,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "time_order.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,21 +31,18 @@
 struct dataset_builder {
     uint32_t max_order_items;
     uint32_t max_key;
-    VEC(uint32_t) keys; /* all orders' keys, one order after the other */
-    VEC(uint64_t) end;  /* [orders] into keys */
-    VEC(int64_t) time;  /* [orders] */
-    VEC(uint64_t) user; /* [orders] */
+    VEC(uint32_t) keys;             /* all orders' keys, one order after the other */
+    VEC(uint64_t) end;              /* [orders] into keys */
+    VEC(int64_t) time;              /* [orders] */
+    VEC(uint64_t) user;             /* [orders] */
+    struct session_builder *events; /* NULL until the first event */
+    struct session_limits session_limits;
 };
 
 struct rank {
     uint64_t *bits;
     uint32_t *before; /* [blocks] set bits before the block */
     uint64_t blocks;
-};
-
-struct sort_entry {
-    uint64_t time; /* since the earliest */
-    uint32_t order;
 };
 
 static int out_of_memory(struct error *err)
@@ -55,6 +57,8 @@ int dataset_init(struct dataset *d, const struct dataset_limits *limits, struct 
         return out_of_memory(err);
     uint32_t most = limits ? limits->max_order_items : 0;
     d->builder->max_order_items = most ? most : DEFAULT_MAX_ORDER_ITEMS;
+    if (limits)
+        d->builder->session_limits = limits->sessions;
     return 0;
 }
 
@@ -66,6 +70,7 @@ static void builder_free(struct dataset_builder *b)
     VEC_FREE(&b->end);
     VEC_FREE(&b->time);
     VEC_FREE(&b->user);
+    session_builder_free(b->events);
     free(b);
 }
 
@@ -77,6 +82,7 @@ void dataset_deinit(struct dataset *d)
     csr_deinit(&d->baskets);
     free(d->time_ms);
     free(d->user);
+    sessions_deinit(&d->sessions);
     *d = (struct dataset){0};
 }
 
@@ -140,6 +146,19 @@ int dataset_add(struct dataset *d, int64_t time_ms, uint64_t user_key, const uin
     return 0;
 }
 
+int dataset_add_event(struct dataset *d, const struct event *e, struct error *err)
+{
+    struct dataset_builder *b = d->builder;
+    assert(b);
+    assert(e->item != 0 && e->item != UINT32_MAX);
+    if (!b->events && !(b->events = session_builder_new(&b->session_limits, err)))
+        return ERR_NOMEM;
+    int rc = session_builder_add(b->events, e, err);
+    if (rc == 0 && e->item > b->max_key)
+        b->max_key = e->item;
+    return rc;
+}
+
 static uint32_t rank_of(const struct rank *r, uint32_t key)
 {
     uint32_t word = key / 64, block = word / BLOCK_WORDS;
@@ -156,16 +175,23 @@ static void rank_deinit(struct rank *r)
     free(r->before);
 }
 
+static void mark(struct rank *r, const uint32_t *keys, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        r->bits[keys[i] / 64] |= 1ULL << (keys[i] % 64);
+}
+
 /* Marks every key, numbers the blocks; *distinct: how many there are. */
-static bool rank_build(struct rank *r, const struct dataset_builder *b, uint32_t *distinct)
+static bool rank_build(struct rank *r, const struct dataset_builder *b, const struct sessions *s,
+                       uint32_t *distinct)
 {
     r->blocks = (uint64_t)b->max_key / (64 * BLOCK_WORDS) + 1;
     MEM_ZNEW(r->bits, r->blocks * BLOCK_WORDS);
     MEM_NEW(r->before, r->blocks);
     if (!r->bits || !r->before)
         return false;
-    for (size_t i = 0; i < b->keys.count; i++)
-        r->bits[b->keys.at[i] / 64] |= 1ULL << (b->keys.at[i] % 64);
+    mark(r, b->keys.at, b->keys.count);
+    mark(r, s->rows.item, sessions_events(s));
     uint32_t count = 0;
     for (uint64_t block = 0; block < r->blocks; block++) {
         r->before[block] = count;
@@ -182,62 +208,6 @@ static void list_keys(const struct rank *r, uint32_t *item_key)
     for (uint64_t w = 0; w < r->blocks * BLOCK_WORDS; w++)
         for (uint64_t bits = r->bits[w]; bits; bits &= bits - 1)
             item_key[item++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-}
-
-/* One stable pass of the radix sort over 11 bits of the time. */
-static void radix_pass(const struct sort_entry *from, struct sort_entry *to, uint32_t count,
-                       unsigned shift)
-{
-    uint32_t next[2048] = {0};
-    for (uint32_t i = 0; i < count; i++)
-        next[(from[i].time >> shift) & 2047]++;
-    uint32_t before = 0;
-    for (uint32_t digit = 0; digit < 2048; digit++) {
-        uint32_t here = next[digit];
-        next[digit] = before;
-        before += here;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        to[next[(from[i].time >> shift) & 2047]++] = from[i];
-}
-
-/* order[i]: which added order is basket i. NULL = out of memory. */
-static uint32_t *order_by_time(const int64_t *time, uint32_t count)
-{
-    uint32_t *order;
-    struct sort_entry *from = NULL, *to = NULL;
-    if (!MEM_NEW(order, count))
-        return NULL;
-    bool ascending = true;
-    int64_t first = count ? time[0] : 0, last = first;
-    for (uint32_t i = 0; i < count; i++) {
-        order[i] = i;
-        ascending = ascending && (i == 0 || time[i - 1] <= time[i]);
-        first = time[i] < first ? time[i] : first;
-        last = time[i] > last ? time[i] : last;
-    }
-    if (ascending)
-        return order;
-    if (!MEM_NEW(from, count) || !MEM_NEW(to, count)) {
-        free(order);
-        order = NULL;
-        goto done;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        from[i] = (struct sort_entry){(uint64_t)time[i] - (uint64_t)first, i};
-    uint64_t span = (uint64_t)last - (uint64_t)first;
-    for (unsigned shift = 0; shift < 64 && span >> shift; shift += 11) {
-        radix_pass(from, to, count, shift);
-        struct sort_entry *swap = from;
-        from = to;
-        to = swap;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = from[i].order;
-done:
-    free(from);
-    free(to);
-    return order;
 }
 
 static int number_users(struct dataset *d, const uint32_t *order, struct error *err)
@@ -281,15 +251,37 @@ static void fill_baskets(struct dataset *d, const struct rank *rank, const uint3
     assert(at == b->keys.count);
 }
 
+static int finish_sessions(struct dataset *d, struct error *err)
+{
+    struct dataset_builder *b = d->builder;
+    if (!b->events && !(b->events = session_builder_new(NULL, err)))
+        return ERR_NOMEM;
+    int rc = session_builder_finish(b->events, &d->sessions, err);
+    session_builder_free(b->events);
+    b->events = NULL;
+    return rc;
+}
+
+static void number_event_items(struct dataset *d, const struct rank *rank)
+{
+    struct histories *rows = &d->sessions.rows;
+    rows->item_count = d->item_count;
+    for (uint64_t e = 0; e < sessions_events(&d->sessions); e++)
+        rows->item[e] = rank_of(rank, rows->item[e]);
+}
+
 int dataset_finish(struct dataset *d, struct error *err)
 {
     struct dataset_builder *b = d->builder;
     assert(b);
     struct rank rank = {0};
     uint32_t *order = NULL;
-    int rc = ERR_NOMEM;
+    int rc = finish_sessions(d, err);
+    if (rc)
+        goto done;
+    rc = ERR_NOMEM;
     d->basket_count = (uint32_t)b->end.count;
-    if (!rank_build(&rank, b, &d->item_count))
+    if (!rank_build(&rank, b, &d->sessions, &d->item_count))
         goto done;
     MEM_NEW(d->item_key, d->item_count);
     MEM_ZNEW(d->item_orders, d->item_count);
@@ -305,6 +297,7 @@ int dataset_finish(struct dataset *d, struct error *err)
         goto done;
     list_keys(&rank, d->item_key);
     fill_baskets(d, &rank, order);
+    number_event_items(d, &rank);
     rc = number_users(d, order, err);
 done:
     free(order);
@@ -318,5 +311,5 @@ size_t dataset_bytes(const struct dataset *d)
 {
     size_t items = (size_t)d->item_count * (sizeof *d->item_key + sizeof *d->item_orders);
     size_t baskets = (size_t)d->basket_count * (sizeof *d->time_ms + sizeof *d->user);
-    return items + baskets + csr_bytes(&d->baskets);
+    return items + baskets + csr_bytes(&d->baskets) + sessions_bytes(&d->sessions);
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "data/baskets.h"
+#include "data/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>

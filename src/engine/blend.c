@@ -135,13 +135,15 @@ static void weigh_by_category(struct request *r)
     }
 }
 
-/* Every item of a model has an order. */
+/* An item without orders counts as one with one. */
 static void lift_the_tail(struct request *r)
 {
     struct scratch *s = r->s;
     float power = -(float)r->q->novelty;
-    for (uint32_t x = 0; x < s->found_count; x++)
-        s->found[x].score *= powf((float)r->m->popularity.orders_all[s->found[x].item], power);
+    for (uint32_t x = 0; x < s->found_count; x++) {
+        uint32_t orders = r->m->popularity.orders_all[s->found[x].item];
+        s->found[x].score *= orders > 1 ? powf((float)orders, power) : 1;
+    }
 }
 
 static void sort_head(struct request *r)

@@ -2,6 +2,7 @@
  * are added up along the order of model_build, where the peak is the largest sum alive at one time:
  *
  *   step           alive besides it
+ *   dataset        orders and events as they were collected
  *   itemsets       dataset
  *   rules          dataset, itemsets
  *   embeddings     dataset, rules
@@ -25,6 +26,7 @@
 #define RULE_SORT_BYTES    32 /* while one order is made: entries and the sort's copy */
 #define POPULARITY_BYTES   28
 #define PAIR_BYTES         8
+#define EVENT_BYTES        21 /* item, time, action, and the start of a session of one */
 #define ROW_ENTRY_BYTES    12 /* column, value, evidence */
 
 uint32_t build_neighbours(const struct build_params *p)
@@ -127,7 +129,8 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
     uint64_t vectors = params->without_sgns ? 0 : items * dimensions * 2 * sizeof(float);
     uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + 12);
     *out = (struct estimate){
-        .dataset_bytes = shape->lines * 4 + shape->orders * 20 + items * 8,
+        .dataset_bytes =
+            shape->lines * 4 + shape->orders * 20 + items * 8 + shape->events * EVENT_BYTES,
         .itemsets_bytes = itemsets_estimate_bytes(shape, &itemsets),
         .rules_bytes = rules_estimate_bytes(itemsets.max_itemsets, &rules),
         .cooc_bytes = cooc_estimate_bytes(shape, &cooc),
@@ -136,7 +139,8 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
         .sgns_bytes = params->without_sgns ? 0 : sgns_estimate_bytes(shape, &sgns),
         .model_bytes = names + vectors + rules.max_rules * (RULE_BYTES + RULE_INDEX_BYTES) +
                        rows * (params->without_sgns ? 2 : 3)};
-    uint64_t base = out->dataset_bytes + names, peak = 0;
+    uint64_t base = out->dataset_bytes + names;
+    uint64_t peak = out->dataset_bytes + sessions_estimate_bytes(shape->events);
     peak = larger(peak, base + out->itemsets_bytes);
     peak = larger(peak, base + itemsets.max_itemsets * ITEMSET_BYTES + out->rules_bytes);
     base += rules_resident(&rules);

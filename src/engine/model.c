@@ -92,6 +92,14 @@ static int complete_sources(struct model *m, struct error *err)
     return 0;
 }
 
+static uint32_t count_popular(const struct popularity *p)
+{
+    uint32_t count = p->item_count;
+    while (count > 0 && p->orders_all[p->by_rank[count - 1]] == 0)
+        count--;
+    return count;
+}
+
 static uint32_t count_trending(const struct popularity *p)
 {
     uint32_t count = 0;
@@ -109,6 +117,7 @@ int model_seal(struct model *m, struct error *err)
     rc = model_check(m, err);
     if (rc)
         return rc;
+    m->popular_count = count_popular(&m->popularity);
     m->trending_count = count_trending(&m->popularity);
     rc = ruletrie_build(&m->rules, m->item_count, &m->trie, err);
     if (rc)

@@ -55,7 +55,7 @@ static int check_popularity(const struct model *m, struct error *err)
         return corrupt(err, "popularity is incomplete");
     for (uint32_t i = 0; i < n; i++) {
         if (p->orders_7d[i] > p->orders_28d[i] || p->orders_28d[i] > p->orders_all[i] ||
-            p->orders_all[i] > m->basket_count || p->orders_all[i] == 0 || !isfinite(p->trend[i]))
+            p->orders_all[i] > m->basket_count || !isfinite(p->trend[i]))
             return error_set(err, ERR_CORRUPT, "model: popularity of item %u", i);
         /* rank[by_rank[x]] == x for every x makes both permutations. */
         if (p->by_rank[i] >= n || p->rank[p->by_rank[i]] != i ||

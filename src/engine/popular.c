@@ -10,8 +10,11 @@ static bool is_trending(const struct popularity *p, uint32_t item)
 uint32_t popular_begin(struct request *r)
 {
     r->walk = r->m->popularity.by_rank;
-    r->walk_count = r->m->item_count;
-    return r->walk_count - r->s->context_count;
+    r->walk_count = r->m->popular_count;
+    uint32_t count = r->walk_count;
+    for (uint32_t x = 0; x < r->s->context_count; x++)
+        count -= r->m->popularity.orders_all[r->s->context[x]] > 0;
+    return count;
 }
 
 uint32_t trending_begin(struct request *r)

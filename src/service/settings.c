@@ -72,6 +72,8 @@ static const char *expectation(enum option_type type)
         return "a size such as 64MiB";
     case TYPE_DURATION:
         return "a duration such as 90s, 15m or 24h";
+    case TYPE_WEIGHT:
+        return "a weight and perhaps a half-life such as 0.5 30d";
     }
     return "";
 }
@@ -186,6 +188,24 @@ static int set_number(const struct option *o, void *field, struct str text, cons
     return 0;
 }
 
+/* "0.5 30d", "1 0" or "1". */
+static int set_weight(const struct option *o, struct event_weight *field, struct str text,
+                      const char *place, struct error *err)
+{
+    struct str rest = text, weight = str_cut(&rest, ' ');
+    double value, seconds = 0;
+    char why[128];
+    rest = str_trim(rest);
+    if (!str_to_f64(weight, &value) || value < o->min || value > o->max ||
+        (rest.len && !parse_with_unit(rest, time_units, &seconds))) {
+        snprintf(why, sizeof why, "expected %s, the weight between %.15g and %.15g",
+                 expectation(o->type), o->min, o->max);
+        return refuse(o, place, text, why, err);
+    }
+    *field = (struct event_weight){value, seconds / 86400};
+    return 0;
+}
+
 static int set_value(struct settings *s, size_t row, struct str text, const char *place,
                      enum setting_origin origin, struct error *err)
 {
@@ -195,6 +215,8 @@ static int set_value(struct settings *s, size_t row, struct str text, const char
     text = str_trim(text);
     if (o->type == TYPE_TEXT)
         rc = set_text(s, o, text, place, err);
+    else if (o->type == TYPE_WEIGHT)
+        rc = set_weight(o, field, text, place, err);
     else if (o->type != TYPE_SWITCH)
         rc = set_number(o, field, text, place, err);
     else if (!parse_switch(text, field))

@@ -13,7 +13,8 @@ enum option_type {
     TYPE_U64,
     TYPE_REAL,
     TYPE_SIZE,
-    TYPE_DURATION
+    TYPE_DURATION,
+    TYPE_WEIGHT /* "0.5 30d": struct event_weight */
 };
 
 struct option {

@@ -6,6 +6,16 @@
 
 static const char *const origins[] = {"default", "file", "environment", "flag"};
 
+static void print_weight(const struct event_weight *w, struct buf *out)
+{
+    buf_f64(out, w->weight);
+    if (w->half_life_days > 0) {
+        buf_char(out, ' ');
+        buf_f64(out, w->half_life_days);
+        buf_char(out, 'd');
+    }
+}
+
 static void print_value(const struct settings *s, const struct option *o, struct buf *out)
 {
     const void *field = (const char *)s + o->offset;
@@ -30,6 +40,9 @@ static void print_value(const struct settings *s, const struct option *o, struct
         buf_f64(out, (double)*(const int64_t *)field / 1000);
         buf_char(out, 's');
         break;
+    case TYPE_WEIGHT:
+        print_weight(field, out);
+        break;
     }
 }
 
@@ -43,7 +56,7 @@ static void print_json(const struct settings *s, struct buf *out)
         buf_clear(&value);
         print_value(s, o, &value);
         buf_printf(out, "%s\"%s.%s\":{\"value\":", i ? "," : "", o->section, o->key);
-        if (o->type == TYPE_TEXT || o->type == TYPE_DURATION)
+        if (o->type == TYPE_TEXT || o->type == TYPE_DURATION || o->type == TYPE_WEIGHT)
             buf_json_str(out, (struct str){value.ptr, value.len});
         else
             buf_add(out, value.ptr, value.len);

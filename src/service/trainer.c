@@ -12,9 +12,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "ingest/record.h"
 #include "service/live.h"
 #include "service/metrics.h"
 #include "service/modelstore.h"
+#include "store/events.h"
 #include "store/items.h"
 #include "store/orders.h"
 
@@ -22,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 struct training {
     struct shop *shop;
@@ -43,6 +47,34 @@ static struct db *open_read(struct shop *shop, const char *family, struct error 
     char path[sizeof shop->settings->data + 32];
     snprintf(path, sizeof path, "%s/%s.db", shop->settings->data, family);
     return db_open(path, family, DB_READ, err);
+}
+
+/* What the store and the data floor call the kinds of events is the same. */
+_Static_assert((int)ACTION_VIEW == EVENT_VIEW && (int)ACTION_CART == EVENT_CART &&
+                   (int)ACTION_UNCART == EVENT_UNCART && (int)ACTION_WISH == EVENT_WISH &&
+                   (int)ACTION_PURCHASE == EVENT_PURCHASE && (int)ACTION_COUNT == EVENT_KIND_COUNT,
+               "an action for each kind of event");
+
+static uint64_t hash_session(struct str id)
+{
+    uint64_t hash = id.len ? XXH3_64bits(id.ptr, id.len) : 0;
+    return id.len && hash == 0 ? 1 : hash;
+}
+
+static int add_event(void *context, const struct event_row *row, struct error *err)
+{
+    struct training *t = context;
+    if (row->kind < 0 || row->kind >= ACTION_COUNT || row->item == 0 || row->item == UINT32_MAX)
+        return error_set(err, ERR_CORRUPT, "event %.*s: its kind or item is damaged",
+                         STR_ARG(row->event_id));
+    if (t->shop->settings->event_weights.of[row->kind].weight <= 0)
+        return 0;
+    struct event event = {.time_ms = row->time_ms,
+                          .user = row->user,
+                          .session = hash_session(row->session_id),
+                          .item = row->item,
+                          .action = (uint8_t)row->kind};
+    return dataset_add_event(&t->data, &event, err);
 }
 
 static int add_order(void *context, const struct order_row *row, struct error *err)
@@ -75,7 +107,7 @@ static int load_names(struct training *t, struct error *err)
         return error_set(err, ERR_NOMEM, "training: out of memory");
     int rc = items_scan(t->orders, name_item, t, err);
     if (rc == 0 && t->named != t->data.item_count)
-        rc = error_set(err, ERR_CORRUPT, "item %u of the orders is not in the catalogue",
+        rc = error_set(err, ERR_CORRUPT, "item %u of an order or event is not in the catalogue",
                        t->data.item_key[t->named]);
     return rc;
 }
@@ -112,48 +144,62 @@ static struct build_params params_of(const struct settings *s, struct progress *
 }
 
 /* As far as the counters tell: users at most one an order. */
-static void estimate(struct shop *shop, const struct order_stats *stats,
+static void estimate(struct shop *shop, const struct order_stats *stats, uint64_t events,
                      struct dataset_shape *shape, struct estimate *out)
 {
+    uint64_t most = shop->settings->max_events;
     struct build_params params = params_of(shop->settings, NULL);
     pthread_rwlock_rdlock(&shop->memory_lock);
     uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
     pthread_rwlock_unlock(&shop->memory_lock);
-    *shape = (struct dataset_shape){
-        .orders = stats->orders, .lines = stats->lines, .items = items, .users = stats->orders};
+    *shape = (struct dataset_shape){.orders = stats->orders,
+                                    .lines = stats->lines,
+                                    .items = items,
+                                    .users = stats->orders,
+                                    .events = events < most ? events : most};
     build_estimate(shape, &params, out);
 }
 
 /* model_build holds the whole of it to the limit; here, that the orders alone fit. */
-static int check_memory(struct training *t, const struct order_stats *stats, struct error *err)
+static int check_memory(struct training *t, const struct order_stats *stats, uint64_t events,
+                        struct error *err)
 {
     uint64_t limit = t->shop->settings->memory_limit_bytes;
     struct dataset_shape shape;
     struct estimate needed;
-    estimate(t->shop, stats, &shape, &needed);
+    estimate(t->shop, stats, events, &shape, &needed);
     if (!limit || needed.dataset_bytes <= limit)
         return 0;
-    return error_set(
-        err, ERR_LIMIT, "memory-limit: the orders alone need %llu MiB, the limit is %llu MiB",
-        (unsigned long long)(needed.dataset_bytes >> 20), (unsigned long long)(limit >> 20));
+    return error_set(err, ERR_LIMIT,
+                     "memory-limit: orders and events alone need %llu MiB, the limit is %llu MiB",
+                     (unsigned long long)(needed.dataset_bytes >> 20),
+                     (unsigned long long)(limit >> 20));
 }
 
 static int load(struct training *t, struct error *err)
 {
     struct order_stats stats;
-    struct dataset_limits limits = {.max_order_items = t->shop->settings->max_order_items};
+    uint64_t events = 0;
+    struct dataset_limits limits = {
+        .max_order_items = t->shop->settings->max_order_items,
+        .sessions.max_events = t->shop->settings->max_events,
+    };
     if (!(t->orders = open_read(t->shop, "orders", err)))
         return err->code;
     int rc = orders_stats(t->orders, &stats, err);
+    if (rc == 0)
+        rc = events_count(t->orders, &events, err);
     if (rc == 0)
         rc = dataset_init(&t->data, &limits, err);
     if (rc != 0)
         return rc;
     t->changes = stats.changes;
-    if ((rc = check_memory(t, &stats, err)) != 0)
+    if ((rc = check_memory(t, &stats, events, err)) != 0)
         return rc;
     progress_begin(t->progress, "reading orders", stats.orders);
     rc = orders_scan(t->orders, add_order, t, t->progress, &t->out->damaged_orders, err);
+    if (rc == 0)
+        rc = events_scan(t->orders, INT64_MIN, add_event, t, t->progress, err);
     if (rc == 0)
         rc = dataset_finish(&t->data, err);
     if (rc == 0)
@@ -164,6 +210,8 @@ static int load(struct training *t, struct error *err)
     t->out->items = t->data.item_count;
     t->out->users = t->data.user_count;
     t->out->skipped_orders = t->data.skipped_orders;
+    t->out->events = sessions_events(&t->data.sessions);
+    t->out->sessions = t->data.sessions.rows.count;
     return rc;
 }
 
@@ -183,10 +231,19 @@ static void parameters_json(const struct settings *s, struct buf *out)
     buf_printf(out,
                ",\"productive\":%s,\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,"
                "\"neighbours\":%u,"
-               "\"embeddings\":%s,\"max_order_items\":%u}",
+               "\"embeddings\":%s,\"max_order_items\":%u,\"max_events\":%u,\"events\":{",
                s->productive ? "true" : "false", s->max_length, (unsigned long long)s->max_itemsets,
                (unsigned long long)s->max_rules, s->neighbours, s->embeddings ? "true" : "false",
-               s->max_order_items);
+               s->max_order_items, s->max_events);
+    for (int k = 0; k < ACTION_COUNT; k++) {
+        const struct event_weight *w = &s->event_weights.of[k];
+        buf_printf(out, "%s\"%s\":{\"weight\":", k ? "," : "", event_kind_name(k));
+        buf_f64(out, w->weight);
+        buf_text(out, ",\"half_life_days\":");
+        buf_f64(out, w->half_life_days);
+        buf_char(out, '}');
+    }
+    buf_text(out, "}}");
 }
 
 static struct str name_of(void *context, uint32_t item_key)
@@ -339,6 +396,8 @@ void train_outcome_json(const struct train_outcome *o, struct buf *out)
                   {"lines", o->lines},
                   {"items", o->items},
                   {"users", o->users},
+                  {"events", o->events},
+                  {"sessions", o->sessions},
                   {"rules", o->rules},
                   {"skipped_orders", o->skipped_orders},
                   {"damaged_orders", o->damaged_orders},
@@ -371,13 +430,16 @@ int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estima
                    struct error *err)
 {
     struct order_stats stats;
+    uint64_t events;
     struct db *db = open_read(shop, "orders", err);
     if (!db)
         return err ? (int)err->code : ERR_DB;
     int rc = orders_stats(db, &stats, err);
+    if (rc == 0)
+        rc = events_count(db, &events, err);
     db_close(db);
     if (rc != 0)
         return rc;
-    estimate(shop, &stats, shape, out);
+    estimate(shop, &stats, events, shape, out);
     return 0;
 }

@@ -44,7 +44,7 @@ static void orders_become_a_matrix_in_time_order(void **state)
     assert_int_equal(d.baskets.rows, 4);
     assert_int_equal(d.baskets.cols, 4);
     assert_int_equal(csr_check(&d.baskets, NULL), 0);
-    assert_int_equal(dataset_bytes(&d), 4 * 8 + 4 * 12 + 5 * 8 + 6 * 4);
+    assert_int_equal(dataset_bytes(&d), 4 * 8 + 4 * 12 + 5 * 8 + 6 * 4 + 8);
     dataset_deinit(&d);
     dataset_deinit(&d);
 }

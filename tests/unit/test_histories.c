@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "data/histories.h"
+#include "data/dataset.h"
 #include "support/oom.h"
 
 #include <stdlib.h>

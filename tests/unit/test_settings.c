@@ -52,6 +52,24 @@ static void defaults_are_those_of_the_table(void **state)
     assert_false(s.insecure);
 }
 
+static void event_weights_have_a_weight_and_a_half_life(void **state)
+{
+    (void)state;
+    struct settings s;
+    struct error err = ERROR_INIT;
+    struct line line;
+    const char *argv[] = {"train",         "--events-view", "0.25  36h", "--events-cart=0",
+                          "--events-wish", "2 0",           NULL};
+    struct event_weights preset = event_weights_default();
+    settings_default(&s);
+    assert_memory_equal(&s.event_weights, &preset, sizeof preset);
+    assert_int_equal(load(&s, &err, &line, argv), 0);
+    const struct event_weight *of = s.event_weights.of;
+    assert_true(of[ACTION_VIEW].weight == 0.25 && of[ACTION_VIEW].half_life_days == 1.5);
+    assert_true(of[ACTION_CART].weight == 0 && of[ACTION_CART].half_life_days == 0);
+    assert_true(of[ACTION_WISH].weight == 2 && of[ACTION_WISH].half_life_days == 0);
+}
+
 static void flags_are_taken_out_and_others_left(void **state)
 {
     (void)state;
@@ -129,6 +147,10 @@ static void what_is_wrong_is_named_with_what_was_expected(void **state)
         {"--min-support", "0", "expected a share such as 0.1%"},
         {"--log-level", "loud", "expected error, warn, info or debug"},
         {"--listen", "", "expected a text"},
+        {"--events-view", "much", "events.view (--events-view): expected a weight and perhaps a"},
+        {"--events-view", "0.1 soon", "such as 0.5 30d"},
+        {"--events-view", "0.1 14d 3", "such as 0.5 30d"},
+        {"--events-cart", "-1 30d", "between 0 and 100, got '-1 30d'"},
         {"--loops", NULL, "a value is missing"},
         {"--config", "/nonexistent/file", "/nonexistent/file"},
     };
@@ -205,8 +227,11 @@ static void what_is_printed_as_a_file_reads_back(void **state)
     buf_init(&out, 0);
     tempdir_open(&dir);
     snprintf(file, sizeof file, "%s/x.conf", dir.path);
-    const char *argv[] = {"config", "--train-interval", "90m",  "--memory-limit",
-                          "1GiB",   "--min-support",    "0.5%", NULL};
+    const char *argv[] = {"config",  "--train-interval",
+                          "90m",     "--memory-limit",
+                          "1GiB",    "--min-support",
+                          "0.5%",    "--events-wish",
+                          "0.7 36h", NULL};
     assert_int_equal(load(&first, &err, &line, argv), 0);
     settings_print(&first, &out, false);
     write_file(file, buf_cstr(&out));
@@ -224,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_those_of_the_table),
+        cmocka_unit_test(event_weights_have_a_weight_and_a_half_life),
         cmocka_unit_test(flags_are_taken_out_and_others_left),
         cmocka_unit_test(flags_win_over_environment_over_file),
         cmocka_unit_test(what_is_wrong_is_named_with_what_was_expected),

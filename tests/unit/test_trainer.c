@@ -108,6 +108,33 @@ static void a_training_publishes_what_it_stored(void **state)
     assert_int_equal(live_id(), 1);
 }
 
+static void a_training_reads_the_events_that_weigh(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    struct train_outcome outcome;
+    shopkit_orders(&kit, "o", 300, 40, 2);
+    static const char events[] =
+        "{\"event\":\"view\",\"user_id\":\"u1\",\"session_id\":\"s\",\"item_id\":\"i1\"}\n"
+        "{\"event\":\"view\",\"user_id\":\"u1\",\"session_id\":\"s\",\"item_id\":\"seen\"}\n"
+        "{\"event\":\"uncart\",\"user_id\":\"u1\",\"session_id\":\"s\",\"item_id\":\"i2\"}\n"
+        "{\"event\":\"cart\",\"user_id\":\"u2\",\"item_id\":\"i1\"}\n";
+    assert_int_equal(shopkit_ingest(&kit, events, NULL), 0);
+    assert_int_equal(train_run(kit.shop, NULL, &outcome, &err), 0);
+    assert_int_equal(outcome.events, 3); /* taking out of the cart weighs nothing */
+    assert_int_equal(outcome.sessions, 2);
+    assert_int_equal(outcome.items, 41);
+    struct model *model = live_ref(kit.shop->live);
+    uint32_t seen = dict_find(&model->items, STR("seen"));
+    assert_int_not_equal(seen, DICT_NONE);
+    assert_int_equal(model->popularity.orders_all[seen], 0);
+    model_unref(model);
+    kit.settings.max_events = 1;
+    assert_int_equal(train_run(kit.shop, NULL, &outcome, &err), 0);
+    assert_int_equal(outcome.events, 1);
+    assert_int_equal(outcome.items, 40);
+}
+
 static void models_are_shown_with_parameters_and_report(void **state)
 {
     (void)state;
@@ -325,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(a_training_publishes_what_it_stored),
+        T(a_training_reads_the_events_that_weigh),
         T(models_are_shown_with_parameters_and_report),
         T(an_older_model_can_be_made_live_again),
         T(only_the_newest_models_and_the_live_one_are_kept),
