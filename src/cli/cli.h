@@ -61,6 +61,7 @@ int cmd_recommend(struct settings *settings, int argc, char **argv);
 int cmd_rules(struct settings *settings, int argc, char **argv);
 int cmd_mine(struct settings *settings, int argc, char **argv);
 int cmd_shard(struct settings *settings, int argc, char **argv);
+int cmd_evaluate(struct settings *settings, int argc, char **argv);
 int cmd_models(struct settings *settings, int argc, char **argv);
 int cmd_key(struct settings *settings, int argc, char **argv);
 int cmd_backup(struct settings *settings, int argc, char **argv);

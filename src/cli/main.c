@@ -121,6 +121,52 @@ static const struct command commands[] = {
      {NULL},
      cmd_shard,
      true},
+    {"evaluate",
+     "basketd evaluate [OPTIONS] [FILE | -]",
+     "how well do models suggest, on orders they have not seen?",
+     "Learns from the older orders and asks about the newer ones: of the data directory, or of a\n"
+     "FILE, for trying out without one. Every item of the training is ranked for every "
+     "question.\n\n"
+     "Input:\n"
+     "  --format NAME                    of the file: csv, ndjson, json, fimi, found out by\n"
+     "                                   looking; or sequences, lines `shopper item item …`,\n"
+     "                                   oldest first. gzip and zstd too\n"
+     "  --map FROM=TO                    CSV: column FROM is our field TO, or =ignore; may repeat\n"
+     "  --items REGEX                    only items whose id matches\n"
+     "  --priced                         only order lines with a price above 0\n\n"
+     "What is asked:\n"
+     "  --protocol NAME                  time (default): the newest orders ask, older ones teach;\n"
+     "                                   leave-last-out (of sequences the default): each "
+     "shopper's\n"
+     "                                   last order asks, the last but one is for validation;\n"
+     "                                   leave-one-out: the newest baskets ask for some of their\n"
+     "                                   items. The last two to compare with papers\n"
+     "  --surface NAME                   basket: the rest of a basket; personal: what a shopper\n"
+     "                                   buys next that is new to them; rebuy: what again;\n"
+     "                                   session: what next, repeats too\n"
+     "  --test-share P, --valid-share P  of the orders, newest first (10 % each; the test of\n"
+     "                                   leave-one-out 20 %)\n"
+     "  --targets N                      items asked for of a basket, one at a time (3)\n"
+     "  --context-max N                  give at most N other items of a basket, by chance\n"
+     "  --bought                         personal: what was bought before may be asked for too\n"
+     "  --refit                          leave-last-out: learn from the validation's orders too\n"
+     "  --questions N                    about this many, by chance (100000; 0: all)\n"
+     "  --seed N                         of everything by chance (1)\n\n"
+     "What is measured:\n"
+     "  --models LIST                    beside the baselines, which are always shown (all)\n"
+     "  --k N                            length of the lists (10); 5, 10 and 20 are measured too\n"
+     "  --against MODEL                  what the others are compared with (the best baseline)\n"
+     "  --resamples N                    of the paired bootstrap over shoppers (1000)\n"
+     "  --expected-ties                  expected values over the orders of equal scores; else\n"
+     "                                   equal scores go by orders, then item id\n\n"
+     "Output:\n"
+     "  --segments                       a table by context, shopper and item too\n"
+     "  --json                           all of it as JSON\n"
+     "  --output FILE                    instead of standard output\n"
+     "  --threads N                      default: one per core\n",
+     {NULL},
+     cmd_evaluate,
+     false},
     {"models",
      "basketd models [ID]",
      "the stored models, or all about one",

@@ -1,0 +1,20 @@
+/* An evaluation as text. Numbers that are nobody's business of rounding are in the JSON. */
+#ifndef EVAL_REPORT_H
+#define EVAL_REPORT_H
+
+#include "base/buf.h"
+#include "eval/evaluation.h"
+
+struct report_input {   /* what was evaluated */
+    const char *source; /* as its user called it */
+    const char *format;
+    uint64_t hash; /* of the orders and item ids */
+};
+
+/* One object, documented in docs/evaluation.md. */
+void report_json(const struct evaluation *e, const struct evaluation_params *params,
+                 const struct report_input *input, struct buf *out);
+/* For a terminal: what was asked, a line a model, how it compares; `segments`: those too. */
+void report_table(const struct evaluation *e, const struct evaluation_params *params,
+                  const struct report_input *input, bool segments, struct buf *out);
+#endif

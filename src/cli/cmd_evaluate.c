@@ -1,0 +1,192 @@
+/* basketd evaluate: options into a request, the result as a table or as JSON. */
+#include "cli.h"
+#include "service/evaluating.h"
+#include "service/outfile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAPS_MAX          64
+#define DEFAULT_QUESTIONS 100000
+
+struct flags {
+    const char *format, *items, *protocol, *surface, *k, *models, *against, *seed, *resamples;
+    const char *context_max, *targets, *questions, *test_share, *valid_share;
+    const char *output;
+    const char *maps[MAPS_MAX + 1];
+    bool json, priced, bought, refit, ties, segments;
+};
+
+static bool parse_share(const char *option, const char *text, double *out)
+{
+    struct str s = str_of(text);
+    bool percent = s.len && s.ptr[s.len - 1] == '%';
+    double value;
+    if (!text)
+        return true;
+    s.len -= percent;
+    if (str_to_f64(s, &value) && value > 0 && value < (percent ? 100 : 1)) {
+        *out = percent ? value / 100 : value;
+        return true;
+    }
+    cli_usage("--%s: expected a share such as 20%% or .2, above 0 and below 100%%, got '%s'",
+              option, text);
+    return false;
+}
+
+static bool parse_names(const struct flags *f, struct evaluating_request *q)
+{
+    struct split_params *s = &q->params.split;
+    if (f->format && !evaldata_format_parse(str_of(f->format), &q->input.format)) {
+        cli_usage("--format: expected sequences, fimi, csv, ndjson or json, got '%s'", f->format);
+        return false;
+    }
+    int protocol = protocol_parse(str_of(f->protocol)), task = task_parse(str_of(f->surface));
+    if (f->protocol && protocol < 0) {
+        cli_usage("--protocol: expected time, leave-last-out or leave-one-out, got '%s'",
+                  f->protocol);
+        return false;
+    }
+    if (f->surface && task < 0) {
+        cli_usage("--surface: expected basket, personal, rebuy or session, got '%s'", f->surface);
+        return false;
+    }
+    q->protocol_given = f->protocol;
+    q->task_given = f->surface;
+    s->protocol = f->protocol ? (enum protocol)protocol : PROTOCOL_TIME;
+    s->task = f->surface ? (enum task)task : TASK_BASKET;
+    return true;
+}
+
+static bool parse_numbers(const struct flags *f, struct evaluating_request *q)
+{
+    struct evaluation_params *p = &q->params;
+    uint64_t k = 0, seed = 1, resamples = 0, context = 0, targets = 0;
+    uint64_t questions = DEFAULT_QUESTIONS;
+    if (!cli_number("k", f->k, 1, LIMIT_ANSWER_ITEMS, &k) ||
+        !cli_number("seed", f->seed, 0, UINT64_MAX, &seed) ||
+        !cli_number("resamples", f->resamples, RESAMPLES_LEAST, 1000000, &resamples) ||
+        !cli_number("context-max", f->context_max, 1, UINT32_MAX, &context) ||
+        !cli_number("targets", f->targets, 1, UINT32_MAX, &targets) ||
+        !cli_number("questions", f->questions, 0, UINT32_MAX, &questions) ||
+        !parse_share("test-share", f->test_share, &p->split.test_share) ||
+        !parse_share("valid-share", f->valid_share, &p->split.valid_share))
+        return false;
+    p->k = (uint32_t)k;
+    p->resamples = (uint32_t)resamples;
+    p->split.seed = seed;
+    p->split.context_max = (uint32_t)context;
+    p->split.targets = (uint32_t)targets;
+    p->split.questions_max = (uint32_t)questions;
+    return true;
+}
+
+static bool make_request(const struct flags *f, const char *path, const char *data,
+                         struct evaluating_request *q)
+{
+    *q = (struct evaluating_request){.models = str_of(f->models), .against = str_of(f->against)};
+    q->input = (struct evaldata_request){.path = path,
+                                         .data = data,
+                                         .include_items = f->items,
+                                         .maps = f->maps[0] ? f->maps : NULL,
+                                         .priced = f->priced};
+    q->params.open_ties = f->ties;
+    q->params.split.bought = f->bought;
+    q->params.split.refit = f->refit;
+    if (!path && (f->format || f->items || f->maps[0])) {
+        cli_usage("--%s is about a file: name one, or leave it out for the orders in %s",
+                  f->format  ? "format"
+                  : f->items ? "items"
+                             : "map",
+                  data);
+        return false;
+    }
+    return parse_names(f, q) && parse_numbers(f, q);
+}
+
+static int write_text(void *context, struct laneout *out, struct error *err)
+{
+    const struct buf *text = context;
+    struct outlane *lane = laneout_open(out, NULL);
+    if (!lane || text->failed)
+        return error_set(err, ERR_NOMEM, "output: out of memory");
+    if (laneout_reserve(lane, text->len)) {
+        memcpy(lane->at, text->ptr, text->len);
+        lane->at += text->len;
+    }
+    laneout_close(lane);
+    return 0;
+}
+
+static int print_report(const struct flags *f, const struct evaluating_report *r)
+{
+    struct buf out;
+    struct error err = ERROR_INIT;
+    buf_init(&out, 0);
+    if (r->rejected)
+        fprintf(stderr, "basketd: %llu bad lines left out, the first: %s\n",
+                (unsigned long long)r->rejected, r->first_problem);
+    if (f->json)
+        report_json(&r->evaluation, &r->params, &r->input, &out);
+    else
+        report_table(&r->evaluation, &r->params, &r->input, f->segments, &out);
+    int rc = outfile_write(f->output, write_text, &out, NULL, &err);
+    buf_deinit(&out);
+    return rc ? cli_fail(&err) : 0;
+}
+
+static int run(const struct flags *f, const struct evaluating_request *q)
+{
+    struct evaluating_request request = *q;
+    struct error err = ERROR_INIT;
+    struct evaluating_report report = {0};
+    struct progress progress;
+    progress_init(&progress);
+    request.input.progress = &progress;
+    request.params.progress = &progress;
+    struct watch *watch = watch_start(&progress, NULL, &err);
+    int rc = watch ? evaluating_run(&request, &report, &err) : (int)err.code;
+    watch_stop(watch);
+    if (rc == 0)
+        return print_report(f, &report);
+    cli_fail(&err);
+    return watch && report.usage ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int cmd_evaluate(struct settings *settings, int argc, char **argv)
+{
+    struct flags f = {0};
+    struct evaluating_request request;
+    const struct cli_option options[] = {
+        {.name = "format", .text = &f.format},
+        {.name = "items", .text = &f.items},
+        {.name = "map", .list = f.maps, .list_max = MAPS_MAX},
+        {.name = "priced", .given = &f.priced},
+        {.name = "protocol", .text = &f.protocol},
+        {.name = "surface", .text = &f.surface},
+        {.name = "bought", .given = &f.bought},
+        {.name = "refit", .given = &f.refit},
+        {.name = "k", .text = &f.k},
+        {.name = "models", .text = &f.models},
+        {.name = "against", .text = &f.against},
+        {.name = "seed", .text = &f.seed},
+        {.name = "resamples", .text = &f.resamples},
+        {.name = "context-max", .text = &f.context_max},
+        {.name = "targets", .text = &f.targets},
+        {.name = "questions", .text = &f.questions},
+        {.name = "test-share", .text = &f.test_share},
+        {.name = "valid-share", .text = &f.valid_share},
+        {.name = "expected-ties", .given = &f.ties},
+        {.name = "segments", .given = &f.segments},
+        {.name = "json", .given = &f.json},
+        {.name = "output", .text = &f.output},
+    };
+    if (!cli_options(options, sizeof options / sizeof options[0], &argc, argv))
+        return EXIT_USAGE;
+    if (argc > 2)
+        return cli_usage("evaluate: one file at a time, got also '%s'", argv[2]);
+    if (!make_request(&f, argc == 2 ? argv[1] : NULL, settings->data, &request))
+        return EXIT_USAGE;
+    request.params.threads = settings->threads;
+    return run(&f, &request);
+}

@@ -1,0 +1,264 @@
+#include "eval/evaluation.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define DEFAULT_K 10
+#define LEVEL     .95
+
+struct run {
+    const struct dataset *d;
+    const struct evaluation_params *params;
+    struct evaluation *out;
+    struct split split, valid;
+    struct training training;
+    double *values[TESTED_COUNT][MODELS_MAX]; /* [questions] each, at k */
+};
+
+static const enum quality tested[TESTED_COUNT] = {
+    [TESTED_HR] = QUALITY_HR, [TESTED_RECALL] = QUALITY_RECALL, [TESTED_NDCG] = QUALITY_NDCG};
+
+enum quality tested_quality(enum tested t)
+{
+    return tested[t];
+}
+
+static void choose_cutoffs(struct evaluation *e, uint32_t k)
+{
+    static const uint32_t usual[] = {5, 10, 20};
+    e->k = k ? k : DEFAULT_K;
+    bool placed = false;
+    for (unsigned i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (!placed && e->k <= usual[i]) {
+            e->cutoffs[e->cutoff_count++] = e->k;
+            placed = true;
+        }
+        if (usual[i] != e->k)
+            e->cutoffs[e->cutoff_count++] = usual[i];
+    }
+    if (!placed)
+        e->cutoffs[e->cutoff_count++] = e->k;
+}
+
+static int prepare(struct run *r, struct error *err)
+{
+    const struct evaluation_params *p = r->params;
+    bool wants_valid = false;
+    int rc = split_make(r->d, &p->split, STAGE_TEST, &r->split, err);
+    if (rc == 0)
+        rc = split_check(&r->split, r->d, err);
+    for (uint32_t i = 0; rc == 0 && i < p->learner_count; i++) {
+        const char *problem =
+            learner_problem(p->learners[i], &p->split, p->timed, r->split.train.user_count > 0);
+        if (problem)
+            rc = error_set(err, ERR_INVALID, "model %s %s", p->learners[i]->name, problem);
+        wants_valid = wants_valid || p->learners[i]->needs_valid;
+    }
+    if (rc == 0 && wants_valid)
+        rc = split_make(r->d, &p->split, STAGE_VALID, &r->valid, err);
+    if (rc == 0 && wants_valid)
+        rc = split_check(&r->valid, r->d, err);
+    if (rc)
+        return rc;
+    const struct training_params params = {
+        .timed = p->timed, .threads = p->threads, .seed = p->split.seed, .progress = p->progress};
+    return training_make(&r->split, wants_valid ? &r->valid : NULL, &params, &r->training, err);
+}
+
+static void describe(struct run *r)
+{
+    const struct dataset *d = r->d, *train = &r->split.train;
+    const struct questions *q = &r->split.questions;
+    struct evaluation *e = r->out;
+    e->data.orders = d->basket_count;
+    e->data.items = d->item_count;
+    e->data.shoppers = d->user_count;
+    e->data.lines = csr_entries(&d->baskets);
+    e->train.orders = train->basket_count;
+    e->train.items = train->item_count;
+    e->train.shoppers = train->user_count;
+    e->train.lines = csr_entries(&train->baskets);
+    e->questions = q->count;
+    e->clusters = q->cluster_count;
+    e->targets = q->target_start[q->count];
+    e->unknown_targets = r->split.unknown_targets;
+    e->repeat_targets = r->split.repeat_targets;
+    e->seen_baskets = r->split.seen_baskets;
+    e->unasked_orders = r->split.unasked_orders;
+}
+
+static int measure_quality(struct run *r, const struct ranking *ranking, struct model_result *m,
+                           double *values, struct error *err)
+{
+    uint32_t numbers;
+    for (int q = 0; q < QUALITY_COUNT; q++) {
+        for (uint32_t c = 0; c < r->out->cutoff_count; c++) {
+            int rc = quality_values(&r->split, ranking, (enum quality)q, r->out->cutoffs[c],
+                                    SEGMENT_ALL, values, err);
+            if (rc)
+                return rc;
+            m->quality[q][c] = mean_of(values, r->out->questions, &numbers);
+        }
+    }
+    for (int s = 0; s < SEGMENT_COUNT; s++) {
+        for (int t = 0; t < TESTED_COUNT; t++) {
+            int rc = quality_values(&r->split, ranking, tested[t], r->out->k, (enum segment)s,
+                                    values, err);
+            if (rc)
+                return rc;
+            m->segments[s].value[t] = mean_of(values, r->out->questions, &m->segments[s].questions);
+        }
+    }
+    return 0;
+}
+
+static int measure_lists(struct run *r, const struct ranking *ranking, struct model_result *m,
+                         struct error *err)
+{
+    static const double quantiles[2] = {.5, .99};
+    double us[2];
+    int rc = list_measures(&r->split, ranking, r->out->k, &r->training.pairs, r->params->threads,
+                           &m->lists, err);
+    for (uint32_t c = 0; rc == 0 && c < r->out->cutoff_count; c++)
+        rc = list_coverage(&r->split, ranking, r->out->cutoffs[c], &m->coverage[c], err);
+    if (rc)
+        return rc;
+    rc = answer_quantiles(ranking, r->out->questions, quantiles, 2, us, err);
+    if (rc)
+        return rc;
+    m->answer_us_p50 = us[0];
+    m->answer_us_p99 = us[1];
+    return 0;
+}
+
+static int measure(struct run *r, uint32_t model, const struct ranking *ranking, struct error *err)
+{
+    struct model_result *m = &r->out->models[model];
+    double *values;
+    if (!MEM_NEW(values, r->out->questions))
+        return error_set(err, ERR_NOMEM, "evaluation: out of memory");
+    int rc = measure_quality(r, ranking, m, values, err);
+    free(values);
+    if (rc == 0)
+        rc = measure_lists(r, ranking, m, err);
+    for (int t = 0; rc == 0 && t < TESTED_COUNT; t++) {
+        if (!MEM_NEW(r->values[t][model], r->out->questions))
+            return error_set(err, ERR_NOMEM, "evaluation: out of memory");
+        rc = quality_values(&r->split, ranking, tested[t], r->out->k, SEGMENT_ALL,
+                            r->values[t][model], err);
+    }
+    return rc;
+}
+
+static int run_model(struct run *r, uint32_t model, struct error *err)
+{
+    const struct ranking_params params = {.list_length = r->out->cutoffs[r->out->cutoff_count - 1],
+                                          .open_ties = r->params->open_ties,
+                                          .threads = r->params->threads,
+                                          .progress = r->params->progress};
+    struct contender contender = {0};
+    struct ranking ranking = {0};
+    struct model_result *m = &r->out->models[model];
+    progress_begin(r->params->progress, r->params->learners[model]->name, r->out->questions);
+    int rc = learner_train(r->params->learners[model], &r->training, &contender, err);
+    if (rc)
+        return rc;
+    progress_begin(r->params->progress, r->params->learners[model]->name, r->out->questions);
+    rc = ranking_make(&r->split, &contender, &params, &ranking, err);
+    m->name = contender.name;
+    m->baseline = contender.baseline;
+    m->cost = contender.cost;
+    if (rc == 0)
+        rc = measure(r, model, &ranking, err);
+    ranking_deinit(&ranking);
+    contender_deinit(&contender);
+    return rc;
+}
+
+static uint32_t choose_against(const struct run *r)
+{
+    const struct evaluation *e = r->out;
+    uint32_t best = 0, at = 0;
+    bool any = false;
+    while (e->cutoffs[at] != e->k)
+        at++;
+    for (uint32_t m = 0; m < e->model_count; m++) {
+        if (r->params->against == r->params->learners[m])
+            return m;
+        bool better =
+            e->models[m].quality[QUALITY_NDCG][at] > e->models[best].quality[QUALITY_NDCG][at];
+        if (e->models[m].baseline && (!any || better)) {
+            best = m;
+            any = true;
+        }
+    }
+    return best;
+}
+
+static int adjust(struct evaluation *e, enum tested t, struct error *err)
+{
+    double p[MODELS_MAX], adjusted[MODELS_MAX];
+    uint32_t count = 0;
+    for (uint32_t m = 0; m < e->model_count; m++)
+        if (m != e->against)
+            p[count++] = e->models[m].difference[t].p;
+    int rc = holm_adjust(p, count, adjusted, err);
+    count = 0;
+    for (uint32_t m = 0; rc == 0 && m < e->model_count; m++)
+        e->models[m].adjusted_p[t] = m == e->against ? 1 : adjusted[count++];
+    return rc;
+}
+
+static int compare(struct run *r, enum tested t, struct error *err)
+{
+    struct evaluation *e = r->out;
+    const struct questions *q = &r->split.questions;
+    const struct resample_params params = {.count = r->params->resamples,
+                                           .seed = r->params->split.seed,
+                                           .threads = r->params->threads,
+                                           .progress = r->params->progress};
+    struct resamples s;
+    progress_begin(params.progress, "comparing", params.count);
+    int rc = resamples_make((const double *const *)r->values[t], e->model_count, q->count,
+                            q->cluster, q->cluster_count, &params, &s, err);
+    if (rc)
+        return rc;
+    e->resamples = s.count;
+    for (uint32_t m = 0; rc == 0 && m < e->model_count; m++) {
+        struct model_result *model = &e->models[m];
+        rc = resamples_interval(&s, m, RESAMPLE_ZERO, LEVEL, &model->interval[t], err);
+        if (rc == 0)
+            rc = resamples_interval(&s, m, e->against, LEVEL, &model->difference[t], err);
+    }
+    resamples_deinit(&s);
+    return rc ? rc : adjust(e, t, err);
+}
+
+int evaluation_run(const struct dataset *d, const struct evaluation_params *params,
+                   struct evaluation *out, struct error *err)
+{
+    struct run r = {.d = d, .params = params, .out = out};
+    assert(params->learner_count >= 1 && params->learner_count <= MODELS_MAX);
+    *out = (struct evaluation){0};
+    choose_cutoffs(out, params->k);
+    int rc = prepare(&r, err);
+    if (rc == 0)
+        describe(&r);
+    for (uint32_t m = 0; rc == 0 && m < params->learner_count; m++) {
+        rc = run_model(&r, m, err);
+        out->model_count = m + 1;
+    }
+    if (rc == 0)
+        out->against = choose_against(&r);
+    for (int t = 0; rc == 0 && t < TESTED_COUNT; t++)
+        rc = compare(&r, (enum tested)t, err);
+    for (int t = 0; t < TESTED_COUNT; t++)
+        for (uint32_t m = 0; m < MODELS_MAX; m++)
+            free(r.values[t][m]);
+    training_deinit(&r.training);
+    split_deinit(&r.split);
+    split_deinit(&r.valid);
+    return rc;
+}

@@ -1,0 +1,210 @@
+/* The table and what the learners share. */
+#include "eval/learner.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+/* Parameters of the plain learners, those of their published figures. */
+#define BASKET_ROW   200
+#define HISTORY_ROW  50
+#define BASKET_DECAY 1.f
+#define PAST_DECAY   .7f
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERR_NOMEM, "training: out of memory");
+}
+
+static int count_pairs(struct training *t, struct error *err)
+{
+    const struct cooc_params params = {.threads = t->threads, .progress = t->progress};
+    double cpu_s = clock_cpu_s();
+    uint64_t begin = clock_mono_ns();
+    int rc = cooc_count(t->units, &params, &t->pairs, err);
+    t->pairs_cpu_s = clock_cpu_s() - cpu_s;
+    t->pairs_wall_s = (double)(clock_mono_ns() - begin) * 1e-9;
+    return rc;
+}
+
+int training_make(const struct split *split, const struct split *valid,
+                  const struct training_params *params, struct training *out, struct error *err)
+{
+    struct training t = {.split = split,
+                         .valid = valid,
+                         .timed = params->timed,
+                         .threads = params->threads,
+                         .seed = params->seed,
+                         .progress = params->progress};
+    int rc = histories_of_users(&split->train, &t.histories, err);
+    if (rc == 0)
+        rc = histories_sets(&t.histories, &t.sets, err);
+    if (rc == 0)
+        rc = popularity_build(&split->train, 0, &t.popularity, err);
+    *out = t;
+    out->units = split->task == TASK_BASKET ? &split->train.baskets : &out->sets;
+    if (rc == 0)
+        rc = count_pairs(out, err);
+    if (rc)
+        training_deinit(out);
+    return rc;
+}
+
+void training_deinit(struct training *t)
+{
+    histories_deinit(&t->histories);
+    csr_deinit(&t->sets);
+    cooc_deinit(&t->pairs);
+    popularity_deinit(&t->popularity);
+    *t = (struct training){0};
+}
+
+static int train_counts(const char *name, const uint32_t *orders, uint32_t items,
+                        struct contender *out, struct error *err)
+{
+    float *prior;
+    if (!MEM_NEW(prior, items))
+        return out_of_memory(err);
+    for (uint32_t i = 0; i < items; i++)
+        prior[i] = (float)orders[i];
+    return contender_prior(name, prior, items, out, err);
+}
+
+static int train_popularity(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_counts("popularity", t->popularity.orders_all, t->popularity.item_count, out, err);
+}
+
+static int train_popularity_28d(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_counts("popularity-28d", t->popularity.orders_28d, t->popularity.item_count, out,
+                        err);
+}
+
+static int train_popularity_7d(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_counts("popularity-7d", t->popularity.orders_7d, t->popularity.item_count, out,
+                        err);
+}
+
+static int train_frequency(const struct training *t, struct contender *out, struct error *err)
+{
+    return contender_frequency("frequency", &t->split->train, out, err);
+}
+
+static int train_weight(const struct training *t, const char *name, enum weight weight, uint32_t k,
+                        struct contender *out, struct error *err)
+{
+    bool basket = t->split->task == TASK_BASKET;
+    struct rows_term term = {.weight = 1, .decay = basket ? BASKET_DECAY : PAST_DECAY};
+    if (k == 0)
+        k = basket ? BASKET_ROW : HISTORY_ROW;
+    int rc = cooc_rows(&t->pairs, weight, k, &term.rows, err);
+    return rc ? rc : contender_rows(name, &term, 1, NULL, out, err);
+}
+
+static int train_confidence(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_weight(t, "confidence", WEIGHT_CONFIDENCE, t->pairs.item_count, out, err);
+}
+
+static int train_cosine(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_weight(t, "cosine", WEIGHT_COSINE, 0, out, err);
+}
+
+static int train_jaccard(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_weight(t, "jaccard", WEIGHT_JACCARD, 0, out, err);
+}
+
+static int train_llr(const struct training *t, struct contender *out, struct error *err)
+{
+    return train_weight(t, "llr", WEIGHT_LLR, 0, out, err);
+}
+
+static const struct learner learners[] = {
+    {.name = "popularity",
+     .about = "orders of the item",
+     .baseline = true,
+     .train = train_popularity},
+    {.name = "popularity-28d",
+     .about = "orders of the last 28 days",
+     .baseline = true,
+     .needs_times = true,
+     .train = train_popularity_28d},
+    {.name = "popularity-7d",
+     .about = "orders of the last 7 days",
+     .baseline = true,
+     .needs_times = true,
+     .train = train_popularity_7d},
+    {.name = "frequency",
+     .about = "how often the shopper had it, then orders",
+     .baseline = true,
+     .needs_past = true,
+     .train = train_frequency},
+    {.name = "confidence",
+     .about = "share of what holds the one that holds the other, summed",
+     .baseline = true,
+     .counts_pairs = true,
+     .train = train_confidence},
+    {.name = "cosine",
+     .about = "cosine of co-occurrence, summed",
+     .baseline = true,
+     .counts_pairs = true,
+     .train = train_cosine},
+    {.name = "jaccard",
+     .about = "Jaccard's index of co-occurrence, summed",
+     .baseline = true,
+     .counts_pairs = true,
+     .train = train_jaccard},
+    {.name = "llr",
+     .about = "log likelihood ratio of co-occurrence, summed",
+     .baseline = true,
+     .counts_pairs = true,
+     .train = train_llr},
+};
+#define LEARNER_COUNT (sizeof learners / sizeof learners[0])
+
+const struct learner *learner_list(uint32_t *count)
+{
+    *count = LEARNER_COUNT;
+    return learners;
+}
+
+const struct learner *learner_find(struct str name)
+{
+    for (uint32_t i = 0; i < LEARNER_COUNT; i++)
+        if (str_eq(str_of(learners[i].name), name))
+            return &learners[i];
+    return NULL;
+}
+
+const char *learner_problem(const struct learner *l, const struct split_params *split, bool timed,
+                            bool shoppers)
+{
+    if (l->needs_times && !timed)
+        return "needs orders with times";
+    if (l->needs_past && !shoppers)
+        return "needs orders that name their shoppers";
+    if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)
+        return "suggests what was bought before, which nobody is asked for here";
+    return NULL;
+}
+
+int learner_train(const struct learner *l, const struct training *t, struct contender *out,
+                  struct error *err)
+{
+    double cpu_s = clock_cpu_s();
+    uint64_t begin = clock_mono_ns();
+    int rc = l->train(t, out, err);
+    if (rc)
+        return rc;
+    out->baseline = l->baseline;
+    out->cost.train_cpu_s = clock_cpu_s() - cpu_s + (l->counts_pairs ? t->pairs_cpu_s : 0);
+    out->cost.train_wall_s =
+        (double)(clock_mono_ns() - begin) * 1e-9 + (l->counts_pairs ? t->pairs_wall_s : 0);
+    out->cost.peak_rss = clock_peak_rss();
+    return 0;
+}

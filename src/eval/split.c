@@ -1,0 +1,287 @@
+/* Each basket of the dataset gets a role: it teaches, it asks, or neither. The teaching ones become
+ * a dataset of their own, added in the order they have; the asking ones become questions
+ * (questions.c). Linear in the lines, but for the sorting of the items. */
+#include "split_internal.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SHARE     .1
+#define DEFAULT_LOO_SHARE .2
+#define DEFAULT_TARGETS   3
+
+static const char *const protocols[] = {[PROTOCOL_TIME] = "time",
+                                        [PROTOCOL_LEAVE_LAST_OUT] = "leave-last-out",
+                                        [PROTOCOL_LEAVE_ONE_OUT] = "leave-one-out"};
+static const char *const tasks[] = {[TASK_BASKET] = "basket",
+                                    [TASK_PERSONAL] = "personal",
+                                    [TASK_REBUY] = "rebuy",
+                                    [TASK_SESSION] = "session"};
+
+static int find(const char *const *names, int count, struct str name)
+{
+    for (int i = 0; i < count; i++)
+        if (str_eq(str_of(names[i]), name))
+            return i;
+    return -1;
+}
+
+const char *protocol_name(enum protocol p)
+{
+    return protocols[p];
+}
+
+int protocol_parse(struct str name)
+{
+    return find(protocols, sizeof protocols / sizeof protocols[0], name);
+}
+
+const char *task_name(enum task t)
+{
+    return tasks[t];
+}
+
+int task_parse(struct str name)
+{
+    return find(tasks, sizeof tasks / sizeof tasks[0], name);
+}
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERR_NOMEM, "split: out of memory");
+}
+
+static int check_params(const struct cutting *c, struct error *err)
+{
+    const struct split_params *p = &c->params;
+    bool basket = p->task == TASK_BASKET;
+    if (p->protocol != PROTOCOL_TIME && basket != (p->protocol == PROTOCOL_LEAVE_ONE_OUT))
+        return error_set(err, ERR_INVALID, "protocol %s asks %s: it cannot go with surface %s",
+                         protocol_name(p->protocol),
+                         basket ? "for what a shopper bought last" : "for items of a basket",
+                         task_name(p->task));
+    if (!(p->test_share > 0 && p->valid_share > 0 && p->test_share + p->valid_share < 1))
+        return error_set(err, ERR_INVALID,
+                         "the shares of test (%g) and validation (%g) must be above 0 and leave "
+                         "some orders to learn from",
+                         p->test_share, p->valid_share);
+    if (basket || c->d->user_count)
+        return 0;
+    return error_set(err, ERR_INVALID,
+                     "no order names a shopper: surface %s has nobody to ask about; take surface "
+                     "basket",
+                     task_name(p->task));
+}
+
+/* The first basket of the newest `share`; those of its moment go the same way, to the younger. */
+static uint32_t share_begin(const struct dataset *d, double share, bool by_time)
+{
+    uint32_t at = (uint32_t)floor((double)d->basket_count * (1 - share) + 1e-9);
+    while (by_time && at > 0 && at < d->basket_count && d->time_ms[at - 1] == d->time_ms[at])
+        at--;
+    return at;
+}
+
+static void give_roles_by_share(struct cutting *c, enum stage stage)
+{
+    const struct split_params *p = &c->params;
+    bool by_time = p->protocol == PROTOCOL_TIME;
+    uint32_t test = share_begin(c->d, p->test_share, by_time), asks = test;
+    uint32_t end = c->d->basket_count;
+    if (stage == STAGE_VALID) {
+        asks = share_begin(c->d, p->test_share + p->valid_share, by_time);
+        end = test;
+    }
+    for (uint32_t b = 0; b < end; b++)
+        c->role[b] = b < asks ? ROLE_TEACHES : ROLE_ASKS;
+}
+
+static int give_roles_by_shopper(struct cutting *c, enum stage stage, struct error *err)
+{
+    const struct dataset *d = c->d;
+    uint32_t asks = stage == STAGE_TEST ? 0 : 1, teaches = asks == 0 && c->params.refit ? 1 : 2;
+    uint32_t *later; /* the shopper's orders behind this one */
+    if (!MEM_ZNEW(later, d->user_count))
+        return out_of_memory(err);
+    for (uint32_t b = d->basket_count; b-- > 0;) {
+        if (d->user[b] == DATASET_NO_USER) {
+            c->role[b] = ROLE_TEACHES;
+            continue;
+        }
+        uint32_t place = later[d->user[b]]++;
+        c->role[b] = place == asks ? ROLE_ASKS : place >= teaches ? ROLE_TEACHES : ROLE_NONE;
+    }
+    free(later);
+    return 0;
+}
+
+/* Of the asking baskets a sample by chance, all equally likely (Knuth's algorithm S). */
+static void thin_out(struct cutting *c)
+{
+    const struct split_params *p = &c->params;
+    uint32_t each = p->task == TASK_BASKET ? p->targets : 1, asking = 0;
+    uint32_t wanted = p->questions_max / each + (p->questions_max % each != 0);
+    struct rng rng;
+    if (!p->questions_max)
+        return;
+    for (uint32_t b = 0; b < c->d->basket_count; b++)
+        asking += c->role[b] == ROLE_ASKS;
+    rng_seed(&rng, p->seed);
+    for (uint32_t b = 0; b < c->d->basket_count; b++) {
+        if (c->role[b] != ROLE_ASKS)
+            continue;
+        if (rng_below(&rng, asking--) < wanted)
+            wanted--;
+        else
+            c->role[b] = ROLE_NONE;
+    }
+}
+
+static int make_training(struct cutting *c, struct error *err)
+{
+    const struct dataset *d = c->d;
+    const struct dataset_limits limits = {.max_order_items = UINT32_MAX};
+    uint32_t *keys, taught = 0;
+    int rc = dataset_init(&c->split->train, &limits, err);
+    if (rc)
+        return rc;
+    MEM_NEW(keys, d->item_count);
+    MEM_NEW(c->split->taught, d->basket_count);
+    if (!keys || !c->split->taught)
+        rc = out_of_memory(err);
+    for (uint32_t b = 0; rc == 0 && b < d->basket_count; b++) {
+        uint64_t begin = d->baskets.start[b], size = d->baskets.start[b + 1] - begin;
+        if (c->role[b] != ROLE_TEACHES || size == 0)
+            continue;
+        for (uint64_t k = 0; k < size; k++)
+            keys[k] = d->item_key[d->baskets.column[begin + k]];
+        uint64_t user = d->user[b] == DATASET_NO_USER ? 0 : (uint64_t)d->user[b] + 1;
+        rc = dataset_add(&c->split->train, d->time_ms[b], user, keys, (uint32_t)size, err);
+        c->split->taught[taught++] = b;
+    }
+    free(keys);
+    if (rc == 0)
+        rc = dataset_finish(&c->split->train, err);
+    if (rc == 0 && taught == 0)
+        rc = error_set(err, ERR_INVALID,
+                       "too few orders: %u in all, none is left to learn from; a smaller share for "
+                       "the test leaves more",
+                       d->basket_count);
+    return rc;
+}
+
+struct ranked {
+    uint32_t orders, id, item;
+};
+
+static int compare_ranked(const void *x, const void *y)
+{
+    const struct ranked *a = x, *b = y;
+    if (a->orders != b->orders)
+        return a->orders > b->orders ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Both key lists ascend. */
+static int number_items(struct cutting *c, struct error *err)
+{
+    const struct dataset *d = c->d, *train = &c->split->train;
+    struct ranked *list;
+    MEM_NEW(c->item, d->item_count);
+    MEM_NEW(c->split->rank, train->item_count);
+    MEM_NEW(list, train->item_count);
+    if (!c->item || !c->split->rank || !list) {
+        free(list);
+        return out_of_memory(err);
+    }
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < d->item_count; i++) {
+        c->item[i] = TARGET_LOST;
+        if (next == train->item_count || train->item_key[next] != d->item_key[i])
+            continue;
+        uint32_t id = c->params.id_rank ? c->params.id_rank[i] : i;
+        list[next] = (struct ranked){train->item_orders[next], id, next};
+        c->item[i] = next++;
+    }
+    assert(next == train->item_count);
+    qsort(list, next, sizeof *list, compare_ranked);
+    for (uint32_t r = 0; r < next; r++)
+        c->split->rank[list[r].item] = r;
+    free(list);
+    return 0;
+}
+
+static enum candidates candidates_of(const struct split_params *p)
+{
+    switch (p->task) {
+    case TASK_BASKET:
+        return CANDIDATES_NOT_CONTEXT;
+    case TASK_PERSONAL:
+        return p->bought ? CANDIDATES_ALL : CANDIDATES_NOT_CONTEXT;
+    case TASK_REBUY:
+        return CANDIDATES_CONTEXT;
+    case TASK_SESSION:
+        return CANDIDATES_NOT_LAST;
+    }
+    return CANDIDATES_ALL;
+}
+
+void split_defaults(struct split_params *p)
+{
+    if (p->test_share == 0)
+        p->test_share = p->protocol == PROTOCOL_LEAVE_ONE_OUT ? DEFAULT_LOO_SHARE : DEFAULT_SHARE;
+    if (p->valid_share == 0)
+        p->valid_share = DEFAULT_SHARE;
+    if (p->targets == 0)
+        p->targets = DEFAULT_TARGETS;
+}
+
+static int cut(struct cutting *c, enum stage stage, struct error *err)
+{
+    int rc = check_params(c, err);
+    if (rc)
+        return rc;
+    if (!MEM_ZNEW(c->role, c->d->basket_count))
+        return out_of_memory(err);
+    if (c->params.protocol == PROTOCOL_LEAVE_LAST_OUT)
+        rc = give_roles_by_shopper(c, stage, err);
+    else
+        give_roles_by_share(c, stage);
+    if (rc == 0)
+        rc = make_training(c, err);
+    if (rc == 0)
+        rc = number_items(c, err);
+    thin_out(c);
+    return rc ? rc : questions_make(c, err);
+}
+
+int split_make(const struct dataset *d, const struct split_params *params, enum stage stage,
+               struct split *out, struct error *err)
+{
+    struct split made = {.task = params->task, .protocol = params->protocol, .stage = stage};
+    struct cutting c = {.d = d, .params = *params, .split = &made};
+    split_defaults(&c.params);
+    made.candidates = candidates_of(&c.params);
+    int rc = cut(&c, stage, err);
+    free(c.role);
+    free(c.item);
+    if (rc)
+        split_deinit(&made);
+    else
+        *out = made;
+    return rc;
+}
+
+void split_deinit(struct split *s)
+{
+    dataset_deinit(&s->train);
+    free(s->taught);
+    free(s->rank);
+    questions_deinit(&s->questions);
+    *s = (struct split){0};
+}

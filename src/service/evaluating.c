@@ -1,0 +1,126 @@
+/* What was not said is chosen by the kind of data. */
+#include "service/evaluating.h"
+
+#include <stdio.h>
+
+struct chosen {
+    const struct learner *at[MODELS_MAX];
+    uint32_t count;
+};
+
+static int unknown_model(struct str name, struct error *err)
+{
+    char known[160];
+    uint32_t count;
+    size_t length = 0;
+    const struct learner *all = learner_list(&count);
+    for (uint32_t i = 0; i < count && length < sizeof known; i++)
+        length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
+                                   all[i].name);
+    return error_set(err, ERR_INVALID, "no model '%.*s'; there are %s", STR_ARG(name), known);
+}
+
+static bool named(struct str list, const char *name)
+{
+    while (list.ptr)
+        if (str_eq(str_trim(str_cut(&list, ',')), str_of(name)))
+            return true;
+    return false;
+}
+
+/* Baselines that suit the data always, others as asked. */
+static int choose_models(const struct evaluating_request *request, const struct split_params *split,
+                         bool timed, bool shoppers, struct chosen *out, struct error *err)
+{
+    uint32_t count;
+    const struct learner *all = learner_list(&count);
+    for (struct str rest = request->models, name; request->models.len && rest.ptr;) {
+        name = str_trim(str_cut(&rest, ','));
+        if (!learner_find(name))
+            return unknown_model(name, err);
+    }
+    for (uint32_t i = 0; i < count && out->count < MODELS_MAX; i++) {
+        bool fits = !learner_problem(&all[i], split, timed, shoppers);
+        bool asked = request->models.len && named(request->models, all[i].name);
+        if (asked || (fits && (all[i].baseline || !request->models.len)))
+            out->at[out->count++] = &all[i];
+    }
+    return 0;
+}
+
+static int choose_against(const struct evaluating_request *request, const struct chosen *chosen,
+                          const struct learner **out, struct error *err)
+{
+    *out = NULL;
+    if (!request->against.len)
+        return 0;
+    *out = learner_find(request->against);
+    if (!*out)
+        return unknown_model(request->against, err);
+    for (uint32_t i = 0; i < chosen->count; i++)
+        if (chosen->at[i] == *out)
+            return 0;
+    return error_set(err, ERR_INVALID, "--against %s: it is not among the models", (*out)->name);
+}
+
+static int choose_protocol(const struct evaluating_request *request, const struct evaldata *data,
+                           struct split_params *p, struct error *err)
+{
+    bool sequences = data->format == FORMAT_SEQUENCES;
+    if (!request->protocol_given)
+        p->protocol = sequences ? PROTOCOL_LEAVE_LAST_OUT : PROTOCOL_TIME;
+    if (!request->task_given)
+        p->task = p->protocol == PROTOCOL_LEAVE_LAST_OUT ? TASK_PERSONAL : TASK_BASKET;
+    if (sequences && p->protocol != PROTOCOL_LEAVE_LAST_OUT)
+        return error_set(err, ERR_INVALID,
+                         "sequences have no times and no baskets: --protocol leave-last-out is "
+                         "the one for them");
+    return 0;
+}
+
+static int evaluate(const struct evaluating_request *request, const struct evaldata *data,
+                    struct evaluating_report *report, struct error *err)
+{
+    struct chosen chosen = {0};
+    struct evaluation_params *p = &report->params;
+    *p = request->params;
+    p->split.id_rank = data->id_rank;
+    p->timed = data->timed;
+    int rc = choose_protocol(request, data, &p->split, err);
+    if (rc == 0)
+        rc = choose_models(request, &p->split, data->timed, data->orders.user_count > 0, &chosen,
+                           err);
+    if (rc == 0)
+        rc = choose_against(request, &chosen, &p->against, err);
+    report->usage = rc != 0;
+    if (rc)
+        return rc;
+    p->learners = chosen.at;
+    p->learner_count = chosen.count;
+    split_defaults(&p->split);
+    return evaluation_run(&data->orders, p, &report->evaluation, err);
+}
+
+int evaluating_run(const struct evaluating_request *request, struct evaluating_report *report,
+                   struct error *err)
+{
+    struct evaldata data;
+    *report = (struct evaluating_report){0};
+    int rc = evaldata_read(&request->input, &data, err);
+    if (rc)
+        return rc;
+    report->input = (struct report_input){
+        .source = request->input.path ? request->input.path : request->input.data,
+        .format = request->input.path ? evaldata_format_name(data.format) : "store",
+        .hash = data.hash};
+    report->rejected = data.rejected;
+    for (size_t i = 0; i < sizeof report->first_problem; i++)
+        report->first_problem[i] = data.first_problem[i];
+    rc = data.orders.basket_count
+             ? evaluate(request, &data, report, err)
+             : error_set(err, ERR_INVALID, "%s: there are no orders in it%s%s",
+                         report->input.source, data.rejected ? "; " : "", data.first_problem);
+    report->params.learners = NULL;
+    evaldata_deinit(&data);
+    return rc;
+}
