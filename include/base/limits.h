@@ -46,6 +46,11 @@
  * or a taste can be told from, and a reseller's thousands must not be gone over in an answer. */
 #define LIMIT_HISTORY_LINES  200
 #define LIMIT_HISTORY_EVENTS 50
+/* Orders since a training that are counted on top of the model, their lines and distinct pairs:
+ * some days of a large shop, 60 MB. Trainings come more often. */
+#define LIMIT_FRESH_ORDERS 100000u
+#define LIMIT_FRESH_LINES  4000000u
+#define LIMIT_FRESH_PAIRS  1500000u
 /* Groups of a sharded mining; more than there are tasks for is only more to read. */
 #define LIMIT_SHARDS 1000000u
 /* One chunk of a model part in models.db. */

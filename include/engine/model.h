@@ -64,6 +64,7 @@ struct model {
     int64_t created_ms;
     uint32_t item_count, basket_count, user_count;
     uint64_t changes;             /* order_stats.changes the training saw */
+    uint64_t newest_order;        /* highest key of an order it saw */
     struct dict items;            /* external ids */
     uint32_t *slot;               /* [item_count] catalogue slot, ascending */
     struct popularity popularity; /* equal counts rank by external id */

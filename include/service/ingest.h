@@ -80,7 +80,8 @@ struct user_op {
     struct str user_id;
     uint64_t orders, events; /* stored, or erased */
     int64_t first_ms, last_ms;
-    bool orders_deleted; /* erase: else unlinked */
+    bool orders_deleted;        /* erase: else unlinked */
+    struct memory_changes gone; /* private: those */
 };
 void user_show_prepare(struct user_op *op, struct str user_id,
                        void (*done)(struct op *op)); /* shop_read */

@@ -98,7 +98,8 @@ static bool row_is_good(const struct model *m, const struct source *s, uint32_t 
         uint32_t j = rows->column[e];
         if (j == i || seen[j] == i + 1 || !(rows->value[e] > 0) || rows->value[e] > 1 ||
             (e > rows->start[i] && rows->value[e] > rows->value[e - 1]) || s->both[e] > orders[i] ||
-            s->both[e] > orders[j])
+            s->both[e] > orders[j] ||
+            (uint64_t)orders[i] + orders[j] - s->both[e] > m->basket_count)
             return false;
         seen[j] = i + 1;
     }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAGIC   UINT64_C(0x006c65646f6d6b62) /* "bkmodel" read as a little-endian number */
-#define VERSION 2u
+#define VERSION 3u
 
 /* The part "header". Fixed layout, no padding. */
 struct header {
@@ -23,12 +23,12 @@ struct header {
     uint32_t version, source_count;
     uint32_t item_count, basket_count, user_count, rule_count;
     uint32_t strong_count, dimensions;
-    uint64_t changes, text_bytes, antecedent_count, rules_cut, rules_candidates;
+    uint64_t changes, newest_order, text_bytes, antecedent_count, rules_cut, rules_candidates;
     int64_t now_ms;
     uint64_t entries[SOURCE_COUNT];
     float basket_weight[SOURCE_COUNT], similar_weight[SOURCE_COUNT];
 };
-_Static_assert(sizeof(struct header) == 136, "the header has no padding");
+_Static_assert(sizeof(struct header) == 144, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -109,6 +109,7 @@ static struct header header_of(const struct model *m)
                        .strong_count = m->strong.count,
                        .dimensions = m->vectors.dimensions,
                        .changes = m->changes,
+                       .newest_order = m->newest_order,
                        .text_bytes = m->items.offsets ? m->items.offsets[m->items.count] : 0,
                        .antecedent_count = m->rules.start ? m->rules.start[m->rules.count] : 0,
                        .rules_cut = m->rules.cut,
@@ -248,6 +249,7 @@ static void take_header(struct model *m, const struct header *h)
     m->basket_count = h->basket_count;
     m->user_count = h->user_count;
     m->changes = h->changes;
+    m->newest_order = h->newest_order;
     m->popularity.item_count = h->item_count;
     m->popularity.now_ms = h->now_ms;
     m->rules.count = h->rule_count;

@@ -1,6 +1,6 @@
 /* The housekeeper wakes every second and does what nobody asks for:
  *
- * - loads the histories that are not in memory yet, after a start or when they had to be dropped;
+ * - loads what is not in memory yet, after a start or when it had to be dropped;
  * - frees replaced models that nobody uses any more;
  * - queues a training when enough orders changed (train.min_new_orders) or enough time passed since
  *   the last one with anything new (train.interval), at most one a minute. Changes are counted from
@@ -76,14 +76,14 @@ static bool is_stopping(struct jobs *jobs)
     return stopping;
 }
 
-static void load_histories(struct jobs *jobs)
+static void load_memory(struct jobs *jobs)
 {
     struct error err = ERROR_INIT;
     int rc = 0;
-    while (rc == 0 && !jobs->shop->memory.loaded && !is_stopping(jobs))
+    while (rc == 0 && !jobs->shop->memory.complete && !is_stopping(jobs))
         rc = memory_load_wait(jobs->shop, &err);
     if (rc != 0)
-        log_warn("histories.load", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+        log_warn("memory.load", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
 }
 
 struct expire_op {
@@ -139,7 +139,8 @@ void *keep_house(void *context)
     struct keeper keeper = {.jobs = context};
     struct jobs *jobs = context;
     for (bool stopping = false; !stopping;) {
-        load_histories(jobs);
+        load_memory(jobs);
+        memory_settle(jobs->shop);
         live_sweep(jobs->shop->live);
         train_when_due(&keeper);
         expire_old(&keeper);

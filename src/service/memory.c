@@ -1,24 +1,19 @@
-/* Changes are collected while ops run and put in place a few hundred at a time under one hold of
- * the lock, so that answers never wait long. A slice of loading is read from the database into the
- * same list of changes, without the lock, and put in place the same way.
+/* Changes are collected while ops run and put in place some at a time under one hold of the lock,
+ * so that answers never wait long.
  *
- * Orders are safe to put twice, so those up to the cursor are always put. An event is not: loading
- * ends at the newest event there was when it began, and later ones are put by their ops. */
-#include "service/memory.h"
+ * An overlay belongs to one model. Before a model goes live its overlay is made beside the other's;
+ * then each loop answers from the model it has and that one's overlay, so no order is missed or
+ * counted twice while they change over. The keeper drops the old one. */
+#include "memory_internal.h"
 
-#include "base/arena.h"
 #include "base/log.h"
-#include "service/shop.h"
+#include "service/live.h"
 #include "service/writer.h"
-#include "store/users.h"
 
 #include <stdlib.h>
 
-#define SLICE         5000u
-#define PUT_AT_ONCE   256u     /* changes under one hold of the lock */
-#define SWEEP_AT_ONCE 4096u    /* shoppers */
-#define EVENTS_LOADED 5000000u /* the newest rows; older ones would be pushed out by these */
-#define NOT_BEGUN     UINT64_MAX
+#define PUT_AT_ONCE   64u   /* changes under one hold of the lock */
+#define SWEEP_AT_ONCE 4096u /* shoppers */
 
 void memory_changes_clear(struct memory_changes *changes)
 {
@@ -31,7 +26,7 @@ void memory_changes_free(struct memory_changes *changes)
     VEC_FREE(&changes->slots);
 }
 
-static int note(struct memory_changes *changes, struct memory_change change, struct error *err)
+int memory_note(struct memory_changes *changes, struct memory_change change, struct error *err)
 {
     if (VEC_PUSH(&changes->list, change))
         return 0;
@@ -46,43 +41,54 @@ int memory_note_order(struct memory_changes *changes, const struct order_change 
         return error_set(err, ERR_NOMEM, "histories: out of memory");
     for (uint32_t i = 0; i < row->line_count; i++)
         changes->slots.at[changes->slots.count++] = row->lines[i].item;
-    return note(changes,
-                (struct memory_change){.kind = MEMORY_ORDER,
-                                       .key = change->key,
-                                       .user = row->user,
-                                       .user_before = change->user_before,
-                                       .user_id = user_id,
-                                       .time_ms = change->time_ms,
-                                       .first = first,
-                                       .count = row->line_count},
-                err);
+    return memory_note(changes,
+                       (struct memory_change){.kind = MEMORY_ORDER,
+                                              .key = change->key,
+                                              .user = row->user,
+                                              .user_before = change->user_before,
+                                              .user_id = user_id,
+                                              .time_ms = change->time_ms,
+                                              .first = first,
+                                              .count = row->line_count},
+                       err);
 }
 
 int memory_note_gone(struct memory_changes *changes, const struct order_change *change,
                      struct error *err)
 {
-    return note(changes,
-                (struct memory_change){
-                    .kind = MEMORY_GONE, .key = change->key, .user_before = change->user_before},
-                err);
+    return memory_note(changes,
+                       (struct memory_change){.kind = MEMORY_GONE,
+                                              .key = change->key,
+                                              .user_before = change->user_before},
+                       err);
 }
 
 int memory_note_event(struct memory_changes *changes, const struct event_row *row,
                       struct str user_id, struct error *err)
 {
-    return note(changes,
-                (struct memory_change){.kind = MEMORY_EVENT,
-                                       .key = row->key,
-                                       .user = row->user,
-                                       .user_id = user_id,
-                                       .time_ms = row->time_ms,
-                                       .slot = row->item,
-                                       .event = row->kind},
-                err);
+    return memory_note(changes,
+                       (struct memory_change){.kind = MEMORY_EVENT,
+                                              .key = row->key,
+                                              .user = row->user,
+                                              .user_id = user_id,
+                                              .time_ms = row->time_ms,
+                                              .slot = row->item,
+                                              .event = row->kind},
+                       err);
 }
 
-static int put_change(struct memory *m, const struct memory_changes *changes,
-                      const struct memory_change *c, struct error *err)
+static int put_fresh(struct overlay *o, const struct memory_changes *changes,
+                     const struct memory_change *c, struct error *err)
+{
+    if (c->kind == MEMORY_GONE)
+        fresh_remove(o->fresh, c->key);
+    if (c->kind != MEMORY_ORDER)
+        return 0;
+    return fresh_put(o->fresh, c->key, c->time_ms, changes->slots.at + c->first, c->count, err);
+}
+
+static int put_history(struct memory *m, const struct memory_changes *changes,
+                       const struct memory_change *c, struct error *err)
 {
     switch (c->kind) {
     case MEMORY_ORDER:
@@ -110,9 +116,22 @@ static bool is_for_later(const struct memory *m, const struct memory_change *c)
     return c->key > m->orders;
 }
 
-/* `loading`: they are a slice's. */
-static int put_changes(struct shop *shop, const struct memory_changes *changes, bool loading,
-                       struct error *err)
+static int put_everywhere(struct memory *m, const struct memory_changes *changes,
+                          const struct memory_change *c, struct error *err)
+{
+    int rc = 0;
+    if (c->user_id.len) /* also when the rest is for later: users were read first */
+        rc = shoppers_know(&m->shoppers, c->user, c->user_id, err);
+    if (rc == 0 && !is_for_later(m, c))
+        rc = put_history(m, changes, c, err);
+    for (int x = 0; x < OVERLAYS && rc == 0; x++)
+        if (m->overlays[x].fresh && c->key <= m->overlays[x].orders)
+            rc = put_fresh(&m->overlays[x], changes, c, err);
+    return rc;
+}
+
+int memory_put(struct shop *shop, const struct memory_changes *changes, int target,
+               struct error *err)
 {
     struct memory *m = &shop->memory;
     int rc = 0;
@@ -120,10 +139,14 @@ static int put_changes(struct shop *shop, const struct memory_changes *changes, 
         pthread_rwlock_wrlock(&shop->memory_lock);
         for (size_t end = i + PUT_AT_ONCE; i < changes->list.count && i < end && rc == 0; i++) {
             const struct memory_change *c = &changes->list.at[i];
-            if (c->user_id.len) /* also when the rest is for later: users were read first */
+            if (target == TARGET_ALL)
+                rc = put_everywhere(m, changes, c, err);
+            else if (target != TARGET_HISTORIES)
+                rc = put_fresh(&m->overlays[target], changes, c, err);
+            else if (c->kind == MEMORY_USER)
                 rc = shoppers_know(&m->shoppers, c->user, c->user_id, err);
-            if (rc == 0 && (loading || !is_for_later(m, c)))
-                rc = put_change(m, changes, c, err);
+            else
+                rc = put_history(m, changes, c, err);
         }
         pthread_rwlock_unlock(&shop->memory_lock);
     }
@@ -133,9 +156,9 @@ static int put_changes(struct shop *shop, const struct memory_changes *changes, 
 void memory_apply(struct shop *shop, const struct memory_changes *changes)
 {
     struct error err = ERROR_INIT;
-    if (!shop->memory.kept || put_changes(shop, changes, false, &err) == 0)
+    if (!shop->memory.kept || memory_put(shop, changes, TARGET_ALL, &err) == 0)
         return;
-    log_error("histories.reload", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+    log_error("memory.reload", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
     memory_restart(shop);
 }
 
@@ -149,6 +172,13 @@ void memory_forget_user(struct shop *shop, struct str user_id)
 void memory_expire(struct shop *shop, int64_t before_ms)
 {
     struct shoppers *s = &shop->memory.shoppers;
+    for (int x = 0; x < OVERLAYS; x++) {
+        struct fresh *fresh = shop->memory.overlays[x].fresh;
+        pthread_rwlock_wrlock(&shop->memory_lock);
+        if (fresh)
+            fresh_expire(fresh, before_ms);
+        pthread_rwlock_unlock(&shop->memory_lock);
+    }
     for (size_t at = 0; at < s->cap; at += SWEEP_AT_ONCE) {
         pthread_rwlock_wrlock(&shop->memory_lock);
         shoppers_expire(s, at, at + SWEEP_AT_ONCE, before_ms);
@@ -160,8 +190,14 @@ static void begin(struct memory *m)
 {
     shoppers_init(&m->shoppers);
     m->users = m->orders = m->events = 0;
-    m->last_event = NOT_BEGUN;
-    m->loaded = false;
+    m->last_event = MEMORY_NOT_BEGUN;
+    m->loaded = m->complete = false;
+    for (int x = 0; x < OVERLAYS; x++) {
+        struct overlay *o = &m->overlays[x];
+        if (o->fresh)
+            fresh_clear(o->fresh);
+        o->orders = o->fresh ? o->fresh->model->newest_order : 0;
+    }
 }
 
 void memory_init(struct memory *m, bool kept)
@@ -172,6 +208,10 @@ void memory_init(struct memory *m, bool kept)
 
 void memory_deinit(struct memory *m)
 {
+    for (int x = 0; x < OVERLAYS; x++) {
+        fresh_free(m->overlays[x].fresh);
+        m->overlays[x].fresh = NULL;
+    }
     shoppers_deinit(&m->shoppers);
 }
 
@@ -185,118 +225,99 @@ void memory_restart(struct shop *shop)
     shoppers_deinit(&old);
 }
 
-struct slice {
-    const struct memory *memory;
-    struct memory_changes changes;
-    struct arena text;
-};
-
-static int take_user(void *context, uint64_t key, struct str user_id, struct error *err)
+const struct fresh *memory_fresh(const struct memory *m, const struct model *model)
 {
-    struct slice *s = context;
-    struct memory_change change = {
-        .kind = MEMORY_USER, .user = key, .user_id = arena_str(&s->text, user_id)};
-    if (!change.user_id.ptr)
-        return error_set(err, ERR_NOMEM, "histories: out of memory");
-    return note(&s->changes, change, err);
+    for (int x = 0; x < OVERLAYS; x++)
+        if (m->overlays[x].fresh && m->overlays[x].fresh->model == model)
+            return m->overlays[x].fresh;
+    return NULL;
 }
 
-static int take_order(void *context, const struct order_row *row, struct error *err)
+/* Takes `fresh`; what it replaces was for a model that did not go live. */
+static void place(struct shop *shop, struct fresh *fresh)
 {
-    struct slice *s = context;
-    struct order_change change = {.key = row->key, .time_ms = row->time_ms};
-    if (row->user == 0)
-        return 0;
-    return memory_note_order(&s->changes, &change, row, STR_NONE, err);
+    struct memory *m = &shop->memory;
+    struct overlay *o = &m->overlays[m->overlays[0].fresh ? 1 : 0];
+    pthread_rwlock_wrlock(&shop->memory_lock);
+    struct fresh *old = o->fresh;
+    *o = (struct overlay){fresh, fresh->model->newest_order};
+    m->complete = false;
+    pthread_rwlock_unlock(&shop->memory_lock);
+    fresh_free(old);
 }
 
-static int take_event(void *context, const struct event_row *row, struct error *err)
+static struct fresh *make(struct shop *shop, struct model *model, struct error *err)
 {
-    struct slice *s = context;
-    if (row->user == 0 || row->key > s->memory->last_event)
-        return 0;
-    return memory_note_event(&s->changes, row, STR_NONE, err);
+    struct fresh_limits limits = {.max_order_items = shop->settings->max_order_items};
+    return fresh_new(model, &limits, err);
 }
 
-static int find_events(struct memory *m, struct db *db, struct error *err)
+int memory_begin_overlay(struct shop *shop, struct model *model, struct error *err)
 {
-    uint64_t last;
-    int rc = events_last_key(db, &last, err);
-    if (rc != 0)
-        return rc;
-    m->last_event = last;
-    m->events = last > EVENTS_LOADED ? last - EVENTS_LOADED : 0;
+    struct fresh *fresh = make(shop, model, err);
+    if (!fresh)
+        return ERR_NOMEM;
+    place(shop, fresh);
     return 0;
 }
 
-/* Users first. A new one's id comes with its op. */
-static int read_slice(struct memory *m, struct db *db, struct slice *s, struct error *err)
-{
-    bool ended = false;
-    if (m->last_event == NOT_BEGUN)
-        return find_events(m, db, err);
-    int rc;
-    if (m->users != UINT64_MAX) {
-        rc = users_scan_after(db, &m->users, SLICE, take_user, s, &ended, err);
-        if (ended)
-            m->users = UINT64_MAX;
-    } else if (m->orders != UINT64_MAX) {
-        rc = orders_scan_after(db, &m->orders, SLICE, take_order, s, &ended, err);
-        if (ended)
-            m->orders = UINT64_MAX;
-    } else {
-        rc = events_scan_after(db, &m->events, SLICE, take_event, s, &ended, err);
-        if (ended)
-            m->events = m->last_event;
-    }
-    return rc;
-}
+struct place_op {
+    struct op op;
+    struct fresh *fresh;
+};
 
-static bool all_read(const struct memory *m)
-{
-    return m->users == UINT64_MAX && m->orders == UINT64_MAX && m->events >= m->last_event;
-}
-
-int memory_load_some(struct shop *shop, struct db *db, struct error *err)
-{
-    struct memory *m = &shop->memory;
-    struct slice s = {.memory = m};
-    if (!m->kept || m->loaded)
-        return 0;
-    arena_init(&s.text);
-    int rc = read_slice(m, db, &s, err);
-    if (rc == 0 && put_changes(shop, &s.changes, true, err) != 0) {
-        memory_restart(shop); /* what is missing now, nobody would bring */
-        rc = ERR_NOMEM;
-    }
-    if (rc == 0 && all_read(m)) {
-        pthread_rwlock_wrlock(&shop->memory_lock);
-        m->loaded = true;
-        pthread_rwlock_unlock(&shop->memory_lock);
-        log_info("histories.loaded", "shoppers=%llu lines=%llu events=%llu bytes=%zu",
-                 (unsigned long long)shoppers_count(&m->shoppers),
-                 (unsigned long long)m->shoppers.line_count,
-                 (unsigned long long)m->shoppers.event_count, shoppers_bytes(&m->shoppers));
-    }
-    memory_changes_free(&s.changes);
-    arena_deinit(&s.text);
-    return rc;
-}
-
-static int load_run(struct shop *shop, struct op *op, struct error *err)
+static int do_nothing(struct shop *shop, struct op *op, struct error *err)
 {
     (void)shop, (void)op, (void)err;
     return 0;
 }
 
-/* After the commit, so that what is read is what holds. */
-static void load_apply(struct shop *shop, struct op *op)
+static void place_apply(struct shop *shop, struct op *op)
 {
-    op->result = memory_load_some(shop, writer_db(shop->writer), &op->err);
+    struct place_op *self = (struct place_op *)op;
+    place(shop, self->fresh);
+    self->fresh = NULL;
 }
 
-int memory_load_wait(struct shop *shop, struct error *err)
+/* Without writer: a start, which begins the overlay itself. */
+void memory_prepare(struct shop *shop, struct model *model)
 {
-    struct op op = {.run = load_run, .apply = load_apply, .cost = SLICE};
-    return shop_write_wait(shop, &op, err);
+    struct error err = ERROR_INIT;
+    struct place_op self = {.op = {.run = do_nothing, .apply = place_apply, .cost = 1}};
+    if (!shop->memory.kept || !shop->writer)
+        return;
+    self.fresh = make(shop, model, &err);
+    int rc = self.fresh ? shop_write_wait(shop, &self.op, &err) : ERR_NOMEM;
+    fresh_free(self.fresh);
+    while (rc == 0 && !shop->memory.complete)
+        rc = memory_load_wait(shop, &err);
+    if (rc != 0) /* the keeper tries on */
+        log_warn("fresh.prepare", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+}
+
+static void settle_apply(struct shop *shop, struct op *op)
+{
+    struct overlay *o = shop->memory.overlays;
+    struct model *model = live_ref(shop->live);
+    struct fresh *old = NULL;
+    (void)op;
+    if (o[1].fresh && o[1].fresh->model == model) {
+        pthread_rwlock_wrlock(&shop->memory_lock);
+        old = o[0].fresh;
+        o[0] = o[1];
+        o[1] = (struct overlay){0};
+        pthread_rwlock_unlock(&shop->memory_lock);
+    }
+    fresh_free(old);
+    model_unref(model);
+}
+
+void memory_settle(struct shop *shop)
+{
+    struct op op = {.run = do_nothing, .apply = settle_apply, .cost = 1};
+    pthread_rwlock_rdlock(&shop->memory_lock);
+    bool two = shop->memory.overlays[1].fresh != NULL;
+    pthread_rwlock_unlock(&shop->memory_lock);
+    if (two && shop_write_wait(shop, &op, NULL) != 0)
+        log_warn("fresh.settle", "error=%s", "later");
 }

@@ -355,7 +355,17 @@ static void write_memory(struct shop *shop, struct buf *out)
     uint64_t shoppers = shoppers_count(&m->shoppers), lines = m->shoppers.line_count;
     uint64_t events = m->shoppers.event_count;
     size_t bytes = shoppers_bytes(&m->shoppers);
+    const struct fresh *f = m->overlays[m->overlays[1].fresh ? 1 : 0].fresh;
+    uint64_t orders = f ? f->order_count : 0, pairs = f ? f->pair_count : 0;
+    uint64_t dropped = f ? f->dropped : 0;
+    size_t fresh = f ? fresh_bytes(f) : 0;
     pthread_rwlock_unlock(&shop->memory_lock);
+    single(out, "fresh_orders", "gauge", "Orders since the training that count already.",
+           (double)orders);
+    single(out, "fresh_pairs", "gauge", "Pairs of items in them.", (double)pairs);
+    single(out, "fresh_dropped_orders", "gauge", "Orders that made room for newer ones.",
+           (double)dropped);
+    single(out, "fresh_bytes", "gauge", "Memory of the fresh orders' counts.", (double)fresh);
     single(out, "histories_loaded", "gauge", "1 when all shoppers are in memory.", m->loaded);
     single(out, "history_shoppers", "gauge", "Shoppers in memory.", (double)shoppers);
     single(out, "history_lines", "gauge", "Order lines in their histories.", (double)lines);

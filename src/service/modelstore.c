@@ -125,6 +125,7 @@ struct model *modelstore_load(struct shop *shop, struct db *db, int64_t id, stru
 
 int modelstore_make_live(struct shop *shop, struct model *model, struct error *err)
 {
+    memory_prepare(shop, model);
     pthread_mutex_lock(&shop->models_mutex);
     int rc = models_set_live(shop->models, model->id, err);
     pthread_mutex_unlock(&shop->models_mutex);

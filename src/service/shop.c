@@ -1,8 +1,7 @@
 /* Opening and closing, in an order that makes every part find what it needs:
  *
- *     lock -> models.db -> orders.db -> catalogue, keys, histories -> live model -> jobs
- * (recovered)
- *          -> writer, reader -> job threads
+ *     lock -> models.db -> orders.db -> catalogue and keys -> live model -> memory
+ *          -> jobs (recovered) -> writer, reader -> job threads
  *
  * and closing the other way round: jobs are cancelled first (their last state changes still go
  * through the writer), then the waiting ops are finished. */
@@ -29,7 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HISTORIES_NS 200000000u /* a start may take for loading some */
+#define LOADING_NS 200000000u /* a start may take for histories and fresh orders */
 
 /* Constructors give NULL and `err`; a caller without one gets a general code. */
 static int code_of(const struct error *err)
@@ -167,12 +166,16 @@ static int load_model(struct shop *shop, struct error *err)
     return error_set(err, local.code, "%s", local.text);
 }
 
-/* Those of a small shop are there at once; the keeper loads the others. */
-static int load_histories(struct shop *shop, struct db *orders, struct error *err)
+/* That of a small shop is there at once; the keeper loads the rest of others. */
+static int load_memory(struct shop *shop, struct db *orders, struct error *err)
 {
-    uint64_t end_ns = clock_mono_ns() + HISTORIES_NS;
+    uint64_t end_ns = clock_mono_ns() + LOADING_NS;
+    struct model *model = live_ref(shop->live);
     int rc = 0;
-    while (rc == 0 && shop->memory.kept && !shop->memory.loaded && clock_mono_ns() < end_ns)
+    if (shop->memory.kept && model)
+        rc = memory_begin_overlay(shop, model, err);
+    model_unref(model);
+    while (rc == 0 && shop->memory.kept && !shop->memory.complete && clock_mono_ns() < end_ns)
         rc = memory_load_some(shop, orders, err);
     return rc;
 }
@@ -185,9 +188,9 @@ static int open_store(struct shop *shop, enum shop_mode mode, struct error *err)
         return code_of(err);
     rc = shop_reload(shop, orders, err);
     if (rc == 0)
-        rc = load_histories(shop, orders, err);
-    if (rc == 0)
         rc = load_model(shop, err);
+    if (rc == 0)
+        rc = load_memory(shop, orders, err);
     if (rc == 0 && mode == SHOP_SERVE && !(shop->jobs = jobs_new(shop, orders, err)))
         rc = code_of(err);
     if (rc != 0) {

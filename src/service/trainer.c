@@ -37,7 +37,7 @@ struct training {
     struct arena names_arena;
     struct str *names; /* [data.item_count] */
     uint32_t named;
-    uint64_t changes;
+    uint64_t changes, newest_order;
     struct model *model;
     int64_t id; /* begun in models.db; 0: not */
 };
@@ -86,6 +86,7 @@ static int add_order(void *context, const struct order_row *row, struct error *e
     for (uint32_t i = 0; i < row->line_count; i++)
         t->keys.at[t->keys.count++] = row->lines[i].item;
     t->out->lines += row->line_count;
+    t->newest_order = row->key;
     return dataset_add(&t->data, row->time_ms, row->user, t->keys.at, row->line_count, err);
 }
 
@@ -271,6 +272,7 @@ static int build(struct training *t, struct error *err)
         return err->code;
     t->model->created_ms = clock_wall_ms();
     t->model->changes = t->changes;
+    t->model->newest_order = t->newest_order;
     t->out->rules = t->model->rules.count;
     t->out->model_bytes = model_bytes(t->model);
     dataset_deinit(&t->data);

@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "base/rng.h"
+#include "service/live.h"
+#include "service/trainer.h"
 #include "service/writer.h"
 #include "support/oom.h"
 #include "support/shopkit.h"
@@ -34,7 +36,35 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The histories of u0…u96 as text, items by their ids. */
+static int by_slot(const void *a, const void *b)
+{
+    const struct fresh_item *const *x = a, *const *y = b;
+    return ((*x)->slot > (*y)->slot) - ((*x)->slot < (*y)->slot);
+}
+
+/* What the live model's overlay counts, in order of slot. */
+static void add_fresh(struct buf *out)
+{
+    struct model *model = live_ref(kit.shop->live);
+    const struct fresh *f = memory_fresh(&kit.shop->memory, model);
+    const struct fresh_item *items[200];
+    uint32_t count = 0;
+    model_unref(model);
+    assert_true((model != NULL) == (f != NULL));
+    for (uint32_t x = 0; f && x < f->item_count && count < 200; x++)
+        if (f->items[x].orders)
+            items[count++] = &f->items[x];
+    qsort(items, count, sizeof *items, by_slot);
+    for (uint32_t x = 0; x < count; x++) {
+        buf_printf(out, "fresh %u %u %u\n", items[x]->slot, items[x]->orders, items[x]->orders_28d);
+        for (uint32_t y = 0; y < x; y++)
+            buf_printf(
+                out, "%u ",
+                fresh_both(f, (uint32_t)(items[x] - f->items), (uint32_t)(items[y] - f->items)));
+    }
+}
+
+/* The histories of u0…u96 as text, items by their ids, and the fresh orders' counts. */
 static char *histories(void)
 {
     struct buf out;
@@ -42,6 +72,7 @@ static char *histories(void)
     struct memory *m = &kit.shop->memory;
     buf_init(&out, 0);
     pthread_rwlock_rdlock(&kit.shop->memory_lock);
+    add_fresh(&out);
     for (uint32_t u = 0; u < 97; u++) {
         char id[16];
         snprintf(id, sizeof id, "u%u", u);
@@ -102,7 +133,8 @@ static void reopened_as_before(void)
     char *before = histories();
     shopkit_shut(&kit);
     shopkit_open(&kit, SHOP_SERVE);
-    assert_true(kit.shop->memory.loaded);
+    while (!kit.shop->memory.complete) /* a slow machine loads the rest behind the opening */
+        assert_int_equal(memory_load_wait(kit.shop, NULL), 0);
     char *after = histories();
     assert_string_equal(after, before);
     assert_true(strlen(after) > 1000);
@@ -118,6 +150,74 @@ static void a_restart_finds_the_histories_that_were_there(void **state)
     for (int i = 0; i < 20; i++)
         random_traffic(&r, 50);
     reopened_as_before();
+}
+
+static void train(void)
+{
+    assert_int_equal(shopkit_wait_job(&kit, shopkit_submit_train(&kit)), JOB_DONE);
+}
+
+static void activate(int64_t id)
+{
+    struct models_op op;
+    models_activate_prepare(&op, id, NULL);
+    assert_int_equal(shop_read_wait(kit.shop, &op.op, NULL), 0);
+    buf_deinit(&op.json);
+}
+
+static uint32_t fresh_orders(void)
+{
+    pthread_rwlock_rdlock(&kit.shop->memory_lock);
+    struct model *model = live_ref(kit.shop->live);
+    uint32_t count = memory_fresh(&kit.shop->memory, model)->order_count;
+    model_unref(model);
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
+    return count;
+}
+
+/* Through trainings, rollbacks and restarts, with and without orders being erased. */
+static void fresh_orders_are_those_after_the_live_model(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 14);
+    shopkit_orders(&kit, "o", 300, 20, 2);
+    train();
+    assert_int_equal(fresh_orders(), 0);
+    for (int round = 0; round < 3; round++) {
+        kit.settings.erase_orders = round == 1;
+        random_traffic(&r, 100);
+        assert_true(fresh_orders() > 0);
+        reopened_as_before();
+    }
+    uint32_t after_first = fresh_orders();
+    train();
+    assert_int_equal(fresh_orders(), 0);
+    random_traffic(&r, 100);
+    reopened_as_before();
+    uint32_t after_second = fresh_orders();
+    activate(1);
+    assert_in_range(fresh_orders(), after_first / 2, 400);
+    assert_true(fresh_orders() > after_second);
+    reopened_as_before();
+    activate(2);
+    assert_int_equal(fresh_orders(), after_second);
+}
+
+/* The trainer makes the next overlay while orders come and go. */
+static void orders_that_come_while_training_are_in_the_next_overlay(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 15);
+    shopkit_orders(&kit, "o", 300, 20, 2);
+    for (int round = 0; round < 3; round++) {
+        int64_t job = shopkit_submit_train(&kit);
+        for (int i = 0; i < 30; i++)
+            random_traffic(&r, 10);
+        assert_int_equal(shopkit_wait_job(&kit, job), JOB_DONE);
+        reopened_as_before();
+    }
 }
 
 static int restart_run(struct shop *shop, struct op *op, struct error *err)
@@ -140,10 +240,12 @@ static void what_changes_while_loading_is_neither_lost_nor_doubled(void **state)
     struct error err = ERROR_INIT;
     (void)state;
     rng_seed(&r, 12);
+    shopkit_orders(&kit, "o", 100, 20, 2);
+    train();
     for (int round = 0; round < 10; round++) {
         random_traffic(&r, 200);
         forget_all();
-        while (!kit.shop->memory.loaded) {
+        while (!kit.shop->memory.complete) {
             random_traffic(&r, 40);
             assert_int_equal(memory_load_wait(kit.shop, &err), 0);
         }
@@ -240,6 +342,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_restart_finds_the_histories_that_were_there),
+        TEST(fresh_orders_are_those_after_the_live_model),
+        TEST(orders_that_come_while_training_are_in_the_next_overlay),
         TEST(what_changes_while_loading_is_neither_lost_nor_doubled),
         TEST(a_large_shop_is_served_before_its_histories_are_loaded),
         TEST(a_command_keeps_no_histories),
