@@ -1,5 +1,5 @@
 /* What is compared: anything that gives each item of a split's training a score for a question.
- * Made by a learner (eval/learner.h) or by hand; owns its state. */
+ * Made by an entrant (eval/entrant.h) or by hand; owns its state. */
 #ifndef EVAL_CONTENDER_H
 #define EVAL_CONTENDER_H
 

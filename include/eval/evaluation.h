@@ -4,7 +4,7 @@
 #define EVAL_EVALUATION_H
 
 #include "eval/compare.h"
-#include "eval/learner.h"
+#include "eval/entrant.h"
 #include "eval/metrics.h"
 
 #define CUTOFFS_MAX 4
@@ -17,12 +17,12 @@ enum quality tested_quality(enum tested t);
 struct evaluation_params { /* zero = default */
     struct split_params split;
     bool timed;                            /* the dataset's times are of the clock */
-    const struct learner *const *learners; /* [learner_count] all different */
-    uint32_t learner_count;
+    const struct entrant *const *entrants; /* [entrant_count] all different */
+    uint32_t entrant_count;
     uint32_t k; /* 0: 10; measured beside 5, 10, 20 */
     uint32_t resamples;
     bool open_ties;
-    const struct learner *against; /* what others are compared with, one of the learners; NULL: the
+    const struct entrant *against; /* what others are compared with, one of the entrants; NULL: the
                                       baseline with the best NDCG */
     uint32_t threads;
     struct progress *progress;
@@ -59,7 +59,7 @@ struct evaluation {
     struct model_result models[MODELS_MAX];
 };
 
-/* `out` is plain memory. Errors of splits and learners; ERR_INVALID also: a learner that does not
+/* `out` is plain memory. Errors of splits and learners; ERR_INVALID also: an entrant that does not
  * suit the data. */
 int evaluation_run(const struct dataset *d, const struct evaluation_params *params,
                    struct evaluation *out, struct error *err) WARN_UNUSED;

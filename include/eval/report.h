@@ -3,12 +3,13 @@
 #define EVAL_REPORT_H
 
 #include "base/buf.h"
-#include "eval/evaluation.h"
+#include "eval/canary.h"
 
 struct report_input {   /* what was evaluated */
     const char *source; /* as its user called it */
     const char *format;
-    uint64_t hash; /* of the orders and item ids */
+    uint64_t hash;                        /* of the orders and item ids */
+    const struct canary_result *canaries; /* [CANARY_COUNT], or NULL: not run */
 };
 
 /* One object, documented in docs/evaluation.md. */
@@ -17,4 +18,8 @@ void report_json(const struct evaluation *e, const struct evaluation_params *par
 /* For a terminal: what was asked, a line a model, how it compares; `segments`: those too. */
 void report_table(const struct evaluation *e, const struct evaluation_params *params,
                   const struct report_input *input, bool segments, struct buf *out);
+/* A chart that stands by itself: the hit rate (of many targets: the recall) and the NDCG at k, with
+ * their intervals. */
+void report_svg(const struct evaluation *e, const struct evaluation_params *params,
+                const struct report_input *input, struct buf *out);
 #endif

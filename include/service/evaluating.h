@@ -8,17 +8,19 @@
 
 struct evaluating_request {
     struct evaldata_request input;
-    struct evaluation_params params; /* split.id_rank, timed and learners are set by the run;
+    struct evaluation_params params; /* split.id_rank, timed and entrants are set by the run;
                                         protocol and task as asked or by the kind of data */
     bool protocol_given, task_given;
     struct str models;  /* names with commas between: these and the baselines; empty: all */
+    bool canaries;      /* run them too */
     struct str against; /* name of one of them; empty: the best baseline */
 };
 
 struct evaluating_report {
     struct evaluation evaluation;
     struct evaluation_params params; /* in force; its pointers are not to be followed */
-    struct report_input input;       /* borrows the request's path */
+    struct canary_result canaries[CANARY_COUNT];
+    struct report_input input; /* borrows the request's path and the canaries above */
     uint64_t rejected;
     char first_problem[256];
     bool usage; /* the request itself was wrong */

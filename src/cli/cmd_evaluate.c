@@ -12,9 +12,9 @@
 struct flags {
     const char *format, *items, *protocol, *surface, *k, *models, *against, *seed, *resamples;
     const char *context_max, *targets, *questions, *test_share, *valid_share;
-    const char *output;
+    const char *output, *svg;
     const char *maps[MAPS_MAX + 1];
-    bool json, priced, bought, refit, ties, segments;
+    bool json, priced, bought, refit, ties, segments, canaries;
 };
 
 static bool parse_share(const char *option, const char *text, double *out)
@@ -90,6 +90,7 @@ static bool make_request(const struct flags *f, const char *path, const char *da
                                          .include_items = f->items,
                                          .maps = f->maps[0] ? f->maps : NULL,
                                          .priced = f->priced};
+    q->canaries = f->canaries;
     q->params.open_ties = f->ties;
     q->params.split.bought = f->bought;
     q->params.split.refit = f->refit;
@@ -118,11 +119,20 @@ static int write_text(void *context, struct laneout *out, struct error *err)
     return 0;
 }
 
+/* Hands over the text, whatever happens. */
+static int put(const char *path, struct buf *text)
+{
+    struct error err = ERROR_INIT;
+    int rc = outfile_write(path, write_text, text, NULL, &err);
+    buf_deinit(text);
+    return rc ? cli_fail(&err) : 0;
+}
+
 static int print_report(const struct flags *f, const struct evaluating_report *r)
 {
-    struct buf out;
-    struct error err = ERROR_INIT;
+    struct buf out, chart;
     buf_init(&out, 0);
+    buf_init(&chart, 0);
     if (r->rejected)
         fprintf(stderr, "basketd: %llu bad lines left out, the first: %s\n",
                 (unsigned long long)r->rejected, r->first_problem);
@@ -130,9 +140,17 @@ static int print_report(const struct flags *f, const struct evaluating_report *r
         report_json(&r->evaluation, &r->params, &r->input, &out);
     else
         report_table(&r->evaluation, &r->params, &r->input, f->segments, &out);
-    int rc = outfile_write(f->output, write_text, &out, NULL, &err);
-    buf_deinit(&out);
-    return rc ? cli_fail(&err) : 0;
+    int status = put(f->output, &out);
+    if (f->svg && status == 0) {
+        report_svg(&r->evaluation, &r->params, &r->input, &chart);
+        status = put(f->svg, &chart);
+    }
+    for (int c = 0; status == 0 && r->input.canaries && c < CANARY_COUNT; c++)
+        if (!r->input.canaries[c].passed)
+            status = cli_fail(
+                &(struct error){.code = ERR_INTERNAL,
+                                .text = "a leak canary failed; the figures are worth nothing"});
+    return status;
 }
 
 static int run(const struct flags *f, const struct evaluating_request *q)
@@ -178,6 +196,8 @@ int cmd_evaluate(struct settings *settings, int argc, char **argv)
         {.name = "valid-share", .text = &f.valid_share},
         {.name = "expected-ties", .given = &f.ties},
         {.name = "segments", .given = &f.segments},
+        {.name = "canaries", .given = &f.canaries},
+        {.name = "svg", .text = &f.svg},
         {.name = "json", .given = &f.json},
         {.name = "output", .text = &f.output},
     };

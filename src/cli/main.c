@@ -161,8 +161,11 @@ static const struct command commands[] = {
      "                                   equal scores go by orders, then item id\n\n"
      "Output:\n"
      "  --segments                       a table by context, shopper and item too\n"
+     "  --canaries                       run on data with nothing left to learn too: what still\n"
+     "                                   shows a gain there sees the answers\n"
      "  --json                           all of it as JSON\n"
      "  --output FILE                    instead of standard output\n"
+     "  --svg FILE                       a chart too\n"
      "  --threads N                      default: one per core\n",
      {NULL},
      cmd_evaluate,

@@ -12,8 +12,8 @@ struct run {
     const struct dataset *d;
     const struct evaluation_params *params;
     struct evaluation *out;
-    struct split split, valid;
-    struct training training;
+    struct trainings trainings;
+    const struct split *split;                /* of the test */
     double *values[TESTED_COUNT][MODELS_MAX]; /* [questions] each, at k */
 };
 
@@ -45,32 +45,22 @@ static void choose_cutoffs(struct evaluation *e, uint32_t k)
 static int prepare(struct run *r, struct error *err)
 {
     const struct evaluation_params *p = r->params;
-    bool wants_valid = false;
-    int rc = split_make(r->d, &p->split, STAGE_TEST, &r->split, err);
-    if (rc == 0)
-        rc = split_check(&r->split, r->d, err);
-    for (uint32_t i = 0; rc == 0 && i < p->learner_count; i++) {
+    struct training_params params = {
+        .split = p->split, .timed = p->timed, .threads = p->threads, .progress = p->progress};
+    for (uint32_t i = 0; i < p->entrant_count; i++) {
         const char *problem =
-            learner_problem(p->learners[i], &p->split, p->timed, r->split.train.user_count > 0);
+            entrant_problem(p->entrants[i], &p->split, p->timed, r->d->user_count > 0);
         if (problem)
-            rc = error_set(err, ERR_INVALID, "model %s %s", p->learners[i]->name, problem);
-        wants_valid = wants_valid || p->learners[i]->needs_valid;
+            return error_set(err, ERR_INVALID, "model %s %s", p->entrants[i]->name, problem);
+        params.validation = params.validation || p->entrants[i]->needs_valid;
     }
-    if (rc == 0 && wants_valid)
-        rc = split_make(r->d, &p->split, STAGE_VALID, &r->valid, err);
-    if (rc == 0 && wants_valid)
-        rc = split_check(&r->valid, r->d, err);
-    if (rc)
-        return rc;
-    const struct training_params params = {
-        .timed = p->timed, .threads = p->threads, .seed = p->split.seed, .progress = p->progress};
-    return training_make(&r->split, wants_valid ? &r->valid : NULL, &params, &r->training, err);
+    return trainings_make(r->d, &params, &r->trainings, err);
 }
 
 static void describe(struct run *r)
 {
-    const struct dataset *d = r->d, *train = &r->split.train;
-    const struct questions *q = &r->split.questions;
+    const struct dataset *d = r->d, *train = &r->split->train;
+    const struct questions *q = &r->split->questions;
     struct evaluation *e = r->out;
     e->data.orders = d->basket_count;
     e->data.items = d->item_count;
@@ -83,10 +73,10 @@ static void describe(struct run *r)
     e->questions = q->count;
     e->clusters = q->cluster_count;
     e->targets = q->target_start[q->count];
-    e->unknown_targets = r->split.unknown_targets;
-    e->repeat_targets = r->split.repeat_targets;
-    e->seen_baskets = r->split.seen_baskets;
-    e->unasked_orders = r->split.unasked_orders;
+    e->unknown_targets = r->split->unknown_targets;
+    e->repeat_targets = r->split->repeat_targets;
+    e->seen_baskets = r->split->seen_baskets;
+    e->unasked_orders = r->split->unasked_orders;
 }
 
 static int measure_quality(struct run *r, const struct ranking *ranking, struct model_result *m,
@@ -95,7 +85,7 @@ static int measure_quality(struct run *r, const struct ranking *ranking, struct 
     uint32_t numbers;
     for (int q = 0; q < QUALITY_COUNT; q++) {
         for (uint32_t c = 0; c < r->out->cutoff_count; c++) {
-            int rc = quality_values(&r->split, ranking, (enum quality)q, r->out->cutoffs[c],
+            int rc = quality_values(r->split, ranking, (enum quality)q, r->out->cutoffs[c],
                                     SEGMENT_ALL, values, err);
             if (rc)
                 return rc;
@@ -104,7 +94,7 @@ static int measure_quality(struct run *r, const struct ranking *ranking, struct 
     }
     for (int s = 0; s < SEGMENT_COUNT; s++) {
         for (int t = 0; t < TESTED_COUNT; t++) {
-            int rc = quality_values(&r->split, ranking, tested[t], r->out->k, (enum segment)s,
+            int rc = quality_values(r->split, ranking, tested[t], r->out->k, (enum segment)s,
                                     values, err);
             if (rc)
                 return rc;
@@ -119,10 +109,10 @@ static int measure_lists(struct run *r, const struct ranking *ranking, struct mo
 {
     static const double quantiles[2] = {.5, .99};
     double us[2];
-    int rc = list_measures(&r->split, ranking, r->out->k, &r->training.pairs, r->params->threads,
-                           &m->lists, err);
+    int rc = list_measures(r->split, ranking, r->out->k, &r->trainings.test.pairs,
+                           r->params->threads, &m->lists, err);
     for (uint32_t c = 0; rc == 0 && c < r->out->cutoff_count; c++)
-        rc = list_coverage(&r->split, ranking, r->out->cutoffs[c], &m->coverage[c], err);
+        rc = list_coverage(r->split, ranking, r->out->cutoffs[c], &m->coverage[c], err);
     if (rc)
         return rc;
     rc = answer_quantiles(ranking, r->out->questions, quantiles, 2, us, err);
@@ -146,7 +136,7 @@ static int measure(struct run *r, uint32_t model, const struct ranking *ranking,
     for (int t = 0; rc == 0 && t < TESTED_COUNT; t++) {
         if (!MEM_NEW(r->values[t][model], r->out->questions))
             return error_set(err, ERR_NOMEM, "evaluation: out of memory");
-        rc = quality_values(&r->split, ranking, tested[t], r->out->k, SEGMENT_ALL,
+        rc = quality_values(r->split, ranking, tested[t], r->out->k, SEGMENT_ALL,
                             r->values[t][model], err);
     }
     return rc;
@@ -161,12 +151,12 @@ static int run_model(struct run *r, uint32_t model, struct error *err)
     struct contender contender = {0};
     struct ranking ranking = {0};
     struct model_result *m = &r->out->models[model];
-    progress_begin(r->params->progress, r->params->learners[model]->name, r->out->questions);
-    int rc = learner_train(r->params->learners[model], &r->training, &contender, err);
+    progress_begin(r->params->progress, r->params->entrants[model]->name, r->out->questions);
+    int rc = entrant_train(r->params->entrants[model], &r->trainings.test, &contender, err);
     if (rc)
         return rc;
-    progress_begin(r->params->progress, r->params->learners[model]->name, r->out->questions);
-    rc = ranking_make(&r->split, &contender, &params, &ranking, err);
+    progress_begin(r->params->progress, r->params->entrants[model]->name, r->out->questions);
+    rc = ranking_make(r->split, &contender, &params, &ranking, err);
     m->name = contender.name;
     m->baseline = contender.baseline;
     m->cost = contender.cost;
@@ -185,7 +175,7 @@ static uint32_t choose_against(const struct run *r)
     while (e->cutoffs[at] != e->k)
         at++;
     for (uint32_t m = 0; m < e->model_count; m++) {
-        if (r->params->against == r->params->learners[m])
+        if (r->params->against == r->params->entrants[m])
             return m;
         bool better =
             e->models[m].quality[QUALITY_NDCG][at] > e->models[best].quality[QUALITY_NDCG][at];
@@ -214,7 +204,7 @@ static int adjust(struct evaluation *e, enum tested t, struct error *err)
 static int compare(struct run *r, enum tested t, struct error *err)
 {
     struct evaluation *e = r->out;
-    const struct questions *q = &r->split.questions;
+    const struct questions *q = &r->split->questions;
     const struct resample_params params = {.count = r->params->resamples,
                                            .seed = r->params->split.seed,
                                            .threads = r->params->threads,
@@ -240,13 +230,14 @@ int evaluation_run(const struct dataset *d, const struct evaluation_params *para
                    struct evaluation *out, struct error *err)
 {
     struct run r = {.d = d, .params = params, .out = out};
-    assert(params->learner_count >= 1 && params->learner_count <= MODELS_MAX);
+    r.split = &r.trainings.test.split;
+    assert(params->entrant_count >= 1 && params->entrant_count <= MODELS_MAX);
     *out = (struct evaluation){0};
     choose_cutoffs(out, params->k);
     int rc = prepare(&r, err);
     if (rc == 0)
         describe(&r);
-    for (uint32_t m = 0; rc == 0 && m < params->learner_count; m++) {
+    for (uint32_t m = 0; rc == 0 && m < params->entrant_count; m++) {
         rc = run_model(&r, m, err);
         out->model_count = m + 1;
     }
@@ -257,8 +248,6 @@ int evaluation_run(const struct dataset *d, const struct evaluation_params *para
     for (int t = 0; t < TESTED_COUNT; t++)
         for (uint32_t m = 0; m < MODELS_MAX; m++)
             free(r.values[t][m]);
-    training_deinit(&r.training);
-    split_deinit(&r.split);
-    split_deinit(&r.valid);
+    trainings_deinit(&r.trainings);
     return rc;
 }

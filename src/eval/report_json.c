@@ -183,6 +183,37 @@ static void add_model(const struct evaluation *e, uint32_t model, struct buf *ou
     buf_char(out, '}');
 }
 
+static void add_canary(const struct canary_result *c, enum canary kind, struct buf *out)
+{
+    buf_printf(out, "%s\"%s\":{\"passed\":%s,\"planted_leak\":{\"found\":%s,", kind ? "," : "",
+               canary_name(kind), c->passed ? "true" : "false",
+               c->planted_fired ? "true" : "false");
+    number(out, "low", c->planted_gain.low);
+    buf_text(out, "},\"models\":{");
+    for (uint32_t m = 0; m < c->model_count; m++) {
+        buf_printf(out, "%s\"%s\":{\"must_fall\":%s,\"fired\":%s,", m ? "," : "", c->models[m].name,
+                   c->models[m].must_fall ? "true" : "false",
+                   c->models[m].fired ? "true" : "false");
+        number(out, "gain", c->models[m].gain.value);
+        buf_char(out, ',');
+        number(out, "low", c->models[m].gain.low);
+        buf_char(out, ',');
+        number(out, "high", c->models[m].gain.high);
+        buf_char(out, '}');
+    }
+    buf_text(out, "}}");
+}
+
+static void add_canaries(const struct report_input *input, struct buf *out)
+{
+    if (!input->canaries)
+        return;
+    buf_text(out, "\"canaries\":{");
+    for (int c = 0; c < CANARY_COUNT; c++)
+        add_canary(&input->canaries[c], (enum canary)c, out);
+    buf_text(out, "},");
+}
+
 void report_json(const struct evaluation *e, const struct evaluation_params *params,
                  const struct report_input *input, struct buf *out)
 {
@@ -191,6 +222,7 @@ void report_json(const struct evaluation *e, const struct evaluation_params *par
     add_data(e, input, out);
     add_configuration(e, params, out);
     add_split(e, out);
+    add_canaries(input, out);
     buf_text(out, "\"metrics\":{");
     for (uint32_t m = 0; m < e->model_count; m++) {
         buf_printf(out, "%s\"%s\":", m ? "," : "", e->models[m].name);

@@ -91,6 +91,21 @@ static void add_segments(const struct evaluation *e, struct buf *out)
     }
 }
 
+static void add_canaries(const struct canary_result *canaries, struct buf *out)
+{
+    buf_text(out, "\nleak canaries, NDCG over popularity where nothing is left to learn:\n");
+    for (int c = 0; c < CANARY_COUNT; c++) {
+        const struct canary_result *r = &canaries[c];
+        buf_printf(out, "%-16s %s; planted leak %s\n", canary_name((enum canary)c),
+                   r->passed ? "passed" : "FAILED", r->planted_fired ? "found" : "NOT found");
+        for (uint32_t m = 0; m < r->model_count; m++)
+            if (r->models[m].fired)
+                buf_printf(out, "  %s sees what it should not: %+.4f (%+.4f %+.4f)\n",
+                           r->models[m].name, r->models[m].gain.value, r->models[m].gain.low,
+                           r->models[m].gain.high);
+    }
+}
+
 void report_table(const struct evaluation *e, const struct evaluation_params *params,
                   const struct report_input *input, bool segments, struct buf *out)
 {
@@ -100,4 +115,6 @@ void report_table(const struct evaluation *e, const struct evaluation_params *pa
         add_comparison(e, out);
     if (segments)
         add_segments(e, out);
+    if (input->canaries)
+        add_canaries(input->canaries, out);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 struct chosen {
-    const struct learner *at[MODELS_MAX];
+    const struct entrant *at[MODELS_MAX];
     uint32_t count;
 };
 
@@ -13,7 +13,7 @@ static int unknown_model(struct str name, struct error *err)
     char known[160];
     uint32_t count;
     size_t length = 0;
-    const struct learner *all = learner_list(&count);
+    const struct entrant *all = entrant_list(&count);
     for (uint32_t i = 0; i < count && length < sizeof known; i++)
         length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
                                    all[i].name);
@@ -33,14 +33,14 @@ static int choose_models(const struct evaluating_request *request, const struct 
                          bool timed, bool shoppers, struct chosen *out, struct error *err)
 {
     uint32_t count;
-    const struct learner *all = learner_list(&count);
+    const struct entrant *all = entrant_list(&count);
     for (struct str rest = request->models, name; request->models.len && rest.ptr;) {
         name = str_trim(str_cut(&rest, ','));
-        if (!learner_find(name))
+        if (!entrant_find(name))
             return unknown_model(name, err);
     }
     for (uint32_t i = 0; i < count && out->count < MODELS_MAX; i++) {
-        bool fits = !learner_problem(&all[i], split, timed, shoppers);
+        bool fits = !entrant_problem(&all[i], split, timed, shoppers);
         bool asked = request->models.len && named(request->models, all[i].name);
         if (asked || (fits && (all[i].baseline || !request->models.len)))
             out->at[out->count++] = &all[i];
@@ -49,12 +49,12 @@ static int choose_models(const struct evaluating_request *request, const struct 
 }
 
 static int choose_against(const struct evaluating_request *request, const struct chosen *chosen,
-                          const struct learner **out, struct error *err)
+                          const struct entrant **out, struct error *err)
 {
     *out = NULL;
     if (!request->against.len)
         return 0;
-    *out = learner_find(request->against);
+    *out = entrant_find(request->against);
     if (!*out)
         return unknown_model(request->against, err);
     for (uint32_t i = 0; i < chosen->count; i++)
@@ -95,10 +95,15 @@ static int evaluate(const struct evaluating_request *request, const struct evald
     report->usage = rc != 0;
     if (rc)
         return rc;
-    p->learners = chosen.at;
-    p->learner_count = chosen.count;
+    p->entrants = chosen.at;
+    p->entrant_count = chosen.count;
     split_defaults(&p->split);
-    return evaluation_run(&data->orders, p, &report->evaluation, err);
+    rc = evaluation_run(&data->orders, p, &report->evaluation, err);
+    for (int c = 0; rc == 0 && request->canaries && c < CANARY_COUNT; c++)
+        rc = canary_run(&data->orders, p, (enum canary)c, &report->canaries[c], err);
+    if (request->canaries)
+        report->input.canaries = report->canaries;
+    return rc;
 }
 
 int evaluating_run(const struct evaluating_request *request, struct evaluating_report *report,
@@ -120,7 +125,7 @@ int evaluating_run(const struct evaluating_request *request, struct evaluating_r
              ? evaluate(request, &data, report, err)
              : error_set(err, ERR_INVALID, "%s: there are no orders in it%s%s",
                          report->input.source, data.rejected ? "; " : "", data.first_problem);
-    report->params.learners = NULL;
+    report->params.entrants = NULL;
     evaldata_deinit(&data);
     return rc;
 }

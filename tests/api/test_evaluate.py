@@ -5,6 +5,7 @@ import json
 import math
 import random
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -151,6 +152,20 @@ def test_a_table_for_people(tmp_path):
     table = (tmp_path / "table").read_text()
     for part in ("cosine", "ndcg@10", "against", "by segment", "questions"):
         assert part in table
+
+
+def test_canaries_and_a_chart(tmp_path):
+    path = write_sequences(tmp_path / "h", made_histories(1))
+    report = evaluate("--format", "sequences", path, "--canaries", "--svg", tmp_path / "chart.svg")
+    for name in ("shuffled_times", "permuted_items"):
+        canary = report["canaries"][name]
+        assert canary["passed"] and canary["planted_leak"]["found"]
+        assert set(canary["models"]) == set(report["models"])
+    chart = ElementTree.parse(tmp_path / "chart.svg").getroot()
+    texts = [t.text for t in chart.iter("{http://www.w3.org/2000/svg}text")]
+    for name, metrics in report["metrics"].items():
+        assert name in texts and f"{metrics['ndcg@10']:.4f}" in texts
+    assert len(list(chart.iter("{http://www.w3.org/2000/svg}rect"))) == 2 * len(report["models"])
 
 
 REFUSED = [

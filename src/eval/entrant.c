@@ -1,5 +1,5 @@
 /* The table and what the learners share. */
-#include "eval/learner.h"
+#include "entrant_internal.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -15,49 +15,6 @@
 static int out_of_memory(struct error *err)
 {
     return error_set(err, ERR_NOMEM, "training: out of memory");
-}
-
-static int count_pairs(struct training *t, struct error *err)
-{
-    const struct cooc_params params = {.threads = t->threads, .progress = t->progress};
-    double cpu_s = clock_cpu_s();
-    uint64_t begin = clock_mono_ns();
-    int rc = cooc_count(t->units, &params, &t->pairs, err);
-    t->pairs_cpu_s = clock_cpu_s() - cpu_s;
-    t->pairs_wall_s = (double)(clock_mono_ns() - begin) * 1e-9;
-    return rc;
-}
-
-int training_make(const struct split *split, const struct split *valid,
-                  const struct training_params *params, struct training *out, struct error *err)
-{
-    struct training t = {.split = split,
-                         .valid = valid,
-                         .timed = params->timed,
-                         .threads = params->threads,
-                         .seed = params->seed,
-                         .progress = params->progress};
-    int rc = histories_of_users(&split->train, &t.histories, err);
-    if (rc == 0)
-        rc = histories_sets(&t.histories, &t.sets, err);
-    if (rc == 0)
-        rc = popularity_build(&split->train, 0, &t.popularity, err);
-    *out = t;
-    out->units = split->task == TASK_BASKET ? &split->train.baskets : &out->sets;
-    if (rc == 0)
-        rc = count_pairs(out, err);
-    if (rc)
-        training_deinit(out);
-    return rc;
-}
-
-void training_deinit(struct training *t)
-{
-    histories_deinit(&t->histories);
-    csr_deinit(&t->sets);
-    cooc_deinit(&t->pairs);
-    popularity_deinit(&t->popularity);
-    *t = (struct training){0};
 }
 
 static int train_counts(const char *name, const uint32_t *orders, uint32_t items,
@@ -90,18 +47,26 @@ static int train_popularity_7d(const struct training *t, struct contender *out, 
 
 static int train_frequency(const struct training *t, struct contender *out, struct error *err)
 {
-    return contender_frequency("frequency", &t->split->train, out, err);
+    return contender_frequency("frequency", &t->split.train, out, err);
+}
+
+int entrant_rows(const struct training *t, const char *name, struct csr *rows,
+                 struct contender *out, struct error *err)
+{
+    bool basket = t->split.task == TASK_BASKET;
+    struct rows_term term = {
+        .rows = *rows, .weight = 1, .decay = basket ? BASKET_DECAY : PAST_DECAY};
+    return contender_rows(name, &term, 1, NULL, out, err);
 }
 
 static int train_weight(const struct training *t, const char *name, enum weight weight, uint32_t k,
                         struct contender *out, struct error *err)
 {
-    bool basket = t->split->task == TASK_BASKET;
-    struct rows_term term = {.weight = 1, .decay = basket ? BASKET_DECAY : PAST_DECAY};
+    struct csr rows;
     if (k == 0)
-        k = basket ? BASKET_ROW : HISTORY_ROW;
-    int rc = cooc_rows(&t->pairs, weight, k, &term.rows, err);
-    return rc ? rc : contender_rows(name, &term, 1, NULL, out, err);
+        k = t->split.task == TASK_BASKET ? BASKET_ROW : HISTORY_ROW;
+    int rc = cooc_rows(&t->pairs, weight, k, &rows, err);
+    return rc ? rc : entrant_rows(t, name, &rows, out, err);
 }
 
 static int train_confidence(const struct training *t, struct contender *out, struct error *err)
@@ -124,7 +89,7 @@ static int train_llr(const struct training *t, struct contender *out, struct err
     return train_weight(t, "llr", WEIGHT_LLR, 0, out, err);
 }
 
-static const struct learner learners[] = {
+static const struct entrant entrants[] = {
     {.name = "popularity",
      .about = "orders of the item",
      .baseline = true,
@@ -132,16 +97,19 @@ static const struct learner learners[] = {
     {.name = "popularity-28d",
      .about = "orders of the last 28 days",
      .baseline = true,
+     .needs_order = true,
      .needs_times = true,
      .train = train_popularity_28d},
     {.name = "popularity-7d",
      .about = "orders of the last 7 days",
      .baseline = true,
+     .needs_order = true,
      .needs_times = true,
      .train = train_popularity_7d},
     {.name = "frequency",
      .about = "how often the shopper had it, then orders",
      .baseline = true,
+     .needs_order = true,
      .needs_past = true,
      .train = train_frequency},
     {.name = "confidence",
@@ -164,24 +132,29 @@ static const struct learner learners[] = {
      .baseline = true,
      .counts_pairs = true,
      .train = train_llr},
+    {.name = "ridge",
+     .about = "a small ridge regression for each item, lambda chosen on the validation",
+     .needs_valid = true,
+     .counts_pairs = true,
+     .train = entrant_train_ridge},
 };
-#define LEARNER_COUNT (sizeof learners / sizeof learners[0])
+#define ENTRANT_COUNT (sizeof entrants / sizeof entrants[0])
 
-const struct learner *learner_list(uint32_t *count)
+const struct entrant *entrant_list(uint32_t *count)
 {
-    *count = LEARNER_COUNT;
-    return learners;
+    *count = ENTRANT_COUNT;
+    return entrants;
 }
 
-const struct learner *learner_find(struct str name)
+const struct entrant *entrant_find(struct str name)
 {
-    for (uint32_t i = 0; i < LEARNER_COUNT; i++)
-        if (str_eq(str_of(learners[i].name), name))
-            return &learners[i];
+    for (uint32_t i = 0; i < ENTRANT_COUNT; i++)
+        if (str_eq(str_of(entrants[i].name), name))
+            return &entrants[i];
     return NULL;
 }
 
-const char *learner_problem(const struct learner *l, const struct split_params *split, bool timed,
+const char *entrant_problem(const struct entrant *l, const struct split_params *split, bool timed,
                             bool shoppers)
 {
     if (l->needs_times && !timed)
@@ -193,7 +166,7 @@ const char *learner_problem(const struct learner *l, const struct split_params *
     return NULL;
 }
 
-int learner_train(const struct learner *l, const struct training *t, struct contender *out,
+int entrant_train(const struct entrant *l, const struct training *t, struct contender *out,
                   struct error *err)
 {
     double cpu_s = clock_cpu_s();

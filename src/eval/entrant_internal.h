@@ -1,0 +1,13 @@
+/* Learners of the table that are more than a few lines. */
+#ifndef EVAL_ENTRANT_INTERNAL_H
+#define EVAL_ENTRANT_INTERNAL_H
+
+#include "eval/entrant.h"
+
+/* One matrix with the decay that plain learners have for such questions. Takes the rows. */
+int entrant_rows(const struct training *t, const char *name, struct csr *rows,
+                 struct contender *out, struct error *err) WARN_UNUSED;
+
+int entrant_train_ridge(const struct training *t, struct contender *out, struct error *err);
+
+#endif
