@@ -172,8 +172,9 @@ static int step_embedding_rows(struct build *b, struct build_step *cost, struct 
     if (b->params->without_sgns)
         return 0;
     struct csr *rows = &b->m->sources[SOURCE_SGNS].rows;
-    int rc = embeddings_rows(&b->m->vectors, build_neighbours(b->params), b->params->progress, rows,
-                             err);
+    struct embeddings_rows_params params = {.k = build_neighbours(b->params),
+                                            .progress = b->params->progress};
+    int rc = embeddings_rows(&b->m->vectors, &params, rows, err);
     if (rc)
         return rc;
     add_cost(cost, rows);

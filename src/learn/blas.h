@@ -11,13 +11,17 @@
 /* Column-major, as LAPACK has it; `uplo` "L": the lower triangle. info 0: done; > 0: not positive
  * definite. */
 typedef void lapack_potr(const char *uplo, const int *n, float *a, const int *lda, int *info);
+typedef void lapack_syevd(const char *jobz, const char *uplo, const int *n, double *a,
+                          const int *lda, double *w, double *work, const int *lwork, int *iwork,
+                          const int *liwork, int *info);
 
 struct blas {
     __typeof__(cblas_sgemm) *sgemm;
     __typeof__(cblas_strsv) *strsv;
     __typeof__(openblas_set_num_threads) *set_num_threads;
-    lapack_potr *spotrf; /* Cholesky factor */
-    lapack_potr *spotri; /* inverse from it */
+    lapack_potr *spotrf;  /* Cholesky factor */
+    lapack_potr *spotri;  /* inverse from it */
+    lapack_syevd *dsyevd; /* eigenvalues, ascending, and vectors */
 };
 
 /* `who` begins the error text. ERR_NOT_FOUND. */

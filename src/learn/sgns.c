@@ -506,13 +506,6 @@ int sgns_train(const struct dataset *d, const struct sgns_params *params, struct
                      status == ERR_NOMEM ? "out of memory" : "cancelled");
 }
 
-void embeddings_deinit(struct embeddings *e)
-{
-    free(e->in);
-    free(e->out);
-    *e = (struct embeddings){0};
-}
-
 uint64_t sgns_estimate_bytes(const struct dataset_shape *shape, const struct sgns_params *params)
 {
     struct sgns_params p = *params;

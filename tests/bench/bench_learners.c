@@ -2,6 +2,7 @@
  * support/ranking.h: HR@10, NDCG@10, time of training. */
 #include "base/clock.h"
 #include "learn/cooc.h"
+#include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sgns.h"
 #include "support/ranking.h"
@@ -117,7 +118,7 @@ static bool check_vectors(const struct completion *c)
     double seconds = since(begin);
     bool good = report("embeddings", completion_rank(c, score_vectors, &e), 0.1693, seconds);
     begin = clock_mono_ns();
-    if (embeddings_rows(&e, 200, NULL, &rows, NULL))
+    if (embeddings_rows(&e, &(struct embeddings_rows_params){.k = 200}, &rows, NULL))
         return false;
     good &= report("embedding_rows", rank_rows(c, &rows), 0, seconds + since(begin));
     csr_deinit(&rows);
@@ -138,14 +139,34 @@ static bool check_completion(void)
     return good;
 }
 
+static bool check_lowrank(const struct lastitem *l)
+{
+    struct embeddings e;
+    struct csr rows;
+    uint64_t begin = clock_mono_ns();
+    if (lowrank_train(&l->sets, &(struct lowrank_params){0}, &e, NULL, NULL))
+        return false;
+    double vectors = since(begin);
+    struct embeddings_rows_params params = {.k = 200, .weight = EMBEDDINGS_SCORE};
+    if (embeddings_rows(&e, &params, &rows, NULL))
+        return false;
+    double seconds = since(begin);
+    struct ranking_rows model = {&rows, 0.8f};
+    bool good = report("beauty.lowrank", lastitem_rank(l, ranking_by_rows, &model), 0, seconds);
+    printf("  vectors %.2f s\n", vectors);
+    csr_deinit(&rows);
+    embeddings_deinit(&e);
+    return good;
+}
+
 static bool check_last_item(void)
 {
     struct lastitem l;
     struct cooc pairs;
     struct csr rows;
-    uint64_t begin = clock_mono_ns();
     if (!lastitem_load(&l, "sequences/beauty.txt.gz"))
         return true;
+    uint64_t begin = clock_mono_ns();
     struct ridge_params params = {.neighbours = 50, .lambdas = (float[]){100}, .lambda_count = 1};
     if (cooc_count(&l.sets, &(struct cooc_params){0}, &pairs, NULL) ||
         ridge_rows(&pairs, &params, &rows, NULL, NULL))
@@ -155,6 +176,7 @@ static bool check_last_item(void)
     bool good = report("beauty.ridge", lastitem_rank(&l, ranking_by_rows, &model), 0.0793, seconds);
     csr_deinit(&rows);
     cooc_deinit(&pairs);
+    good &= check_lowrank(&l);
     lastitem_free(&l);
     return good;
 }

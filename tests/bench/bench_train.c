@@ -179,7 +179,7 @@ static int learn_vectors(const struct dataset *d, const struct dataset_shape *sh
         return 1;
     step_end(&s, sgns_estimate_bytes(shape, &sp), e.item_count);
     s = step_begin("embedding_rows");
-    if (embeddings_rows(&e, 100, NULL, &rows, NULL))
+    if (embeddings_rows(&e, &(struct embeddings_rows_params){.k = 100}, &rows, NULL))
         return 1;
     step_end(&s, embeddings_rows_estimate_bytes(shape->items, 100), csr_entries(&rows));
     csr_deinit(&rows);
