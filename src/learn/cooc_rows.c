@@ -130,7 +130,7 @@ static int finish(struct job *job, bool prepared, struct csr *out, struct error 
     free(job->source);
     free(job->target);
     if (status == 0) {
-        rows_finish(&job->rows, out);
+        rows_finish(&job->rows, out, NULL);
         return 0;
     }
     rows_deinit(&job->rows);

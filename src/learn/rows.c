@@ -44,22 +44,32 @@ void rows_put(struct rows *r, uint32_t row, struct topk *best)
     r->length[row] = best->count;
 }
 
-/* What the arrays have too much is given back. */
-void rows_finish(struct rows *r, struct csr *out)
+/* Gives back what an array has too much. */
+static void *shrink(void *array, uint64_t count, size_t size)
+{
+    void *smaller = mem_resize(array, count, size);
+    return smaller ? smaller : array;
+}
+
+void rows_finish(struct rows *r, struct csr *out, uint32_t **count)
 {
     struct csr *m = &r->made;
     for (uint32_t i = 0; i < m->rows; i++) {
         uint64_t to = m->start[i];
         memmove(m->column + to, m->column + r->room[i], r->length[i] * sizeof *m->column);
         memmove(m->value + to, m->value + r->room[i], r->length[i] * sizeof *m->value);
+        if (r->count)
+            memmove(r->count + to, r->count + r->room[i], r->length[i] * sizeof *r->count);
         m->start[i + 1] = to + r->length[i];
     }
-    void *smaller = mem_resize(m->column, csr_entries(m), sizeof *m->column);
-    m->column = smaller ? smaller : m->column;
-    smaller = mem_resize(m->value, csr_entries(m), sizeof *m->value);
-    m->value = smaller ? smaller : m->value;
+    m->column = shrink(m->column, csr_entries(m), sizeof *m->column);
+    m->value = shrink(m->value, csr_entries(m), sizeof *m->value);
     *out = *m;
     *m = (struct csr){0};
+    if (count) {
+        *count = shrink(r->count, csr_entries(out), sizeof **count);
+        r->count = NULL;
+    }
     rows_deinit(r);
 }
 
@@ -68,6 +78,7 @@ void rows_deinit(struct rows *r)
     csr_deinit(&r->made);
     free(r->room);
     free(r->length);
+    free(r->count);
     *r = (struct rows){0};
 }
 
@@ -149,7 +160,7 @@ int rows_prune(const struct csr *m, const uint32_t *rank, uint32_t keep, uint32_
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : p.status[w];
     if (status == 0) {
-        rows_finish(&p.rows, out);
+        rows_finish(&p.rows, out, NULL);
         return 0;
     }
     rows_deinit(&p.rows);

@@ -12,6 +12,7 @@ struct rows {
     struct csr made; /* entries at room[row], not yet together */
     uint64_t *room;  /* [rows + 1] */
     uint32_t *length;
+    uint32_t *count; /* [room[rows]] beside each entry, the caller's to make and fill; or NULL */
 };
 
 /* Room for k entries a row, or for as many as start[row] .. start[row + 1] may give if they are
@@ -20,8 +21,8 @@ int rows_init(struct rows *r, uint32_t rows, uint32_t cols, const uint64_t *star
               struct error *err) WARN_UNUSED;
 /* The entries of `best`, in its order once sorted. Different rows at the same time. */
 void rows_put(struct rows *r, uint32_t row, struct topk *best);
-/* Moves the rows together; `r` is empty afterwards. */
-void rows_finish(struct rows *r, struct csr *out);
+/* Moves the rows together; `r` is empty afterwards. `count` NULL: not wanted. */
+void rows_finish(struct rows *r, struct csr *out, uint32_t **count);
 void rows_deinit(struct rows *r); /* may run twice, and on zeroes */
 
 /* The `keep` entries of largest |value| of each row, values descending (ties: smaller rank); zeroes

@@ -1,11 +1,12 @@
 /* Each learner against published figures (outside their interval: exit 1), by the protocols of
- * support/ranking.h: HR@10, NDCG@10, time of training. */
+ * support/protocol.h: HR@10, NDCG@10, time of training. */
 #include "base/clock.h"
 #include "learn/cooc.h"
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
+#include "learn/sequence.h"
 #include "learn/sgns.h"
-#include "support/ranking.h"
+#include "support/protocol.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static void score_vectors(const void *model, const uint32_t *context, uint32_t c
 }
 
 /* False: outside the published figure's interval. */
-static bool report(const char *name, struct ranking s, double published, double seconds)
+static bool report(const char *name, struct outcome s, double published, double seconds)
 {
     double hr = s.hit_rate, margin = 1.96 * sqrt(hr * (1 - hr) / s.questions);
     printf("%s: %u questions, HR@10 %.4f +-%.4f (published %.4f), NDCG@10 %.4f, coverage %.2f\n",
@@ -39,10 +40,10 @@ static double since(uint64_t begin)
     return (double)(clock_mono_ns() - begin) / 1e9;
 }
 
-static struct ranking rank_rows(const struct completion *c, const struct csr *rows)
+static struct outcome rank_rows(const struct completion *c, const struct csr *rows)
 {
-    struct ranking_rows model = {rows, 1};
-    return completion_rank(c, ranking_by_rows, &model);
+    struct protocol_rows model = {rows, 1};
+    return completion_rank(c, protocol_by_rows, &model);
 }
 
 static bool check_pairs(const struct completion *c)
@@ -74,24 +75,28 @@ static bool check_pairs(const struct completion *c)
     return good;
 }
 
-static bool check_ridge(const struct completion *c)
+static bool check_ridge(const struct completion *c, float unit_power)
 {
     static const struct {
         const char *name;
         uint32_t neighbours;
-        float lambda;
+        float lambda, unit_power;
         double published;
-    } RIDGES[] = {{"ridge.k50.l200", 50, 200, 0.3068},
-                  {"ridge.k50.l50", 50, 50, 0.3191},
-                  {"ridge.k100.l50", 100, 50, 0.3208},
-                  {"ridge.k200.l50", 200, 50, 0.3224}};
+    } RIDGES[] = {{"ridge.k50.l200", 50, 200, 0, 0.3068},
+                  {"ridge.k50.l50", 50, 50, 0, 0.3191},
+                  {"ridge.k100.l50", 100, 50, 0, 0.3208},
+                  {"ridge.k200.l50", 200, 50, 0, 0.3224},
+                  {"ridge.k200.l20.by_size", 200, 20, 0.5f, 0}};
     struct cooc pairs;
+    struct cooc_params counting = {.unit_power = unit_power};
     bool good = true;
-    if (cooc_count(&c->train.baskets, &(struct cooc_params){0}, &pairs, NULL))
+    if (cooc_count(&c->train.baskets, &counting, &pairs, NULL))
         return false;
     for (size_t x = 0; x < sizeof RIDGES / sizeof *RIDGES; x++) {
         struct csr rows;
         struct ridge_report done;
+        if (RIDGES[x].unit_power != unit_power)
+            continue;
         struct ridge_params params = {
             .neighbours = RIDGES[x].neighbours, .lambdas = &RIDGES[x].lambda, .lambda_count = 1};
         uint64_t begin = clock_mono_ns();
@@ -134,7 +139,7 @@ static bool check_completion(void)
     printf("training: %u baskets, %llu lines, %u items; %u test baskets\n", c.train.basket_count,
            (unsigned long long)csr_entries(&c.train.baskets), c.train.item_count,
            c.uci.baskets.rows - c.first_test);
-    bool good = check_pairs(&c) & check_ridge(&c) & check_vectors(&c);
+    bool good = check_pairs(&c) & check_ridge(&c, 0) & check_ridge(&c, 0.5f) & check_vectors(&c);
     completion_free(&c);
     return good;
 }
@@ -151,11 +156,38 @@ static bool check_lowrank(const struct lastitem *l)
     if (embeddings_rows(&e, &params, &rows, NULL))
         return false;
     double seconds = since(begin);
-    struct ranking_rows model = {&rows, 0.8f};
-    bool good = report("beauty.lowrank", lastitem_rank(l, ranking_by_rows, &model), 0, seconds);
+    struct protocol_rows model = {&rows, 0.8f};
+    bool good = report("beauty.lowrank", lastitem_rank(l, protocol_by_rows, &model), 0, seconds);
     printf("  vectors %.2f s\n", vectors);
     csr_deinit(&rows);
     embeddings_deinit(&e);
+    return good;
+}
+
+static bool check_sequences(const struct lastitem *l)
+{
+    static const struct {
+        const char *name;
+        struct sequence_params params;
+        float decay;
+        double published;
+    } RULES[] = {{"beauty.sequence", {.source_power = 1}, 0.7f, 0.0791},
+                 {"beauty.sequence.far",
+                  {.distance = 50, .gap_power = 0.7f, .source_power = 0.5f, .target_power = 0.1f},
+                  0.6f,
+                  0}};
+    bool good = true;
+    for (size_t x = 0; x < sizeof RULES / sizeof *RULES; x++) {
+        struct csr rows;
+        uint64_t begin = clock_mono_ns();
+        if (sequence_rows(&l->train, &RULES[x].params, &rows, NULL, NULL))
+            return false;
+        double seconds = since(begin);
+        struct protocol_rows model = {&rows, RULES[x].decay};
+        struct outcome found = lastitem_rank(l, protocol_by_rows, &model);
+        good &= report(RULES[x].name, found, RULES[x].published, seconds);
+        csr_deinit(&rows);
+    }
     return good;
 }
 
@@ -172,11 +204,13 @@ static bool check_last_item(void)
         ridge_rows(&pairs, &params, &rows, NULL, NULL))
         return false;
     double seconds = since(begin);
-    struct ranking_rows model = {&rows, 0.7f};
-    bool good = report("beauty.ridge", lastitem_rank(&l, ranking_by_rows, &model), 0.0793, seconds);
+    struct protocol_rows model = {&rows, 0.7f};
+    bool good =
+        report("beauty.ridge", lastitem_rank(&l, protocol_by_rows, &model), 0.0793, seconds);
     csr_deinit(&rows);
     cooc_deinit(&pairs);
     good &= check_lowrank(&l);
+    good &= check_sequences(&l);
     lastitem_free(&l);
     return good;
 }

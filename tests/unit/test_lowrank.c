@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "learn/lowrank.h"
 #include "support/oom.h"
-#include "support/ranking.h"
+#include "support/protocol.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -369,8 +369,8 @@ static void beauty_ranks_as_an_exact_decomposition_does(void **state)
     struct embeddings e = train(&l.sets, (struct lowrank_params){0}, NULL);
     struct embeddings_rows_params params = {.k = 200, .weight = EMBEDDINGS_SCORE};
     assert_int_equal(embeddings_rows(&e, &params, &rows, NULL), 0);
-    struct ranking_rows model = {&rows, 0.8f};
-    struct ranking got = lastitem_rank(&l, ranking_by_rows, &model);
+    struct protocol_rows model = {&rows, 0.8f};
+    struct outcome got = lastitem_rank(&l, protocol_by_rows, &model);
     print_message("HR@10 %.4f NDCG@10 %.4f\n", got.hit_rate, got.ndcg);
     assert_true(fabs(got.hit_rate - 0.0675) < 0.005);
     assert_true(fabs(got.ndcg - 0.0342) < 0.004);

@@ -12,7 +12,7 @@
 #include "support/baskets.h"
 #include "support/oom.h"
 #include "support/plainridge.h"
-#include "support/ranking.h"
+#include "support/protocol.h"
 
 static void random_masses(struct rng *r, uint32_t rows, uint32_t items, double density,
                           float unit_power, struct cooc *out)
@@ -339,8 +339,8 @@ static double completed(const struct completion *data, const struct cooc *c, uin
     struct csr rows;
     struct ridge_params p = {.neighbours = neighbours, .lambdas = &lambda, .lambda_count = 1};
     solve(c, &p, &rows, NULL);
-    struct ranking_rows model = {&rows, 1};
-    double rate = completion_rank(data, ranking_by_rows, &model).hit_rate;
+    struct protocol_rows model = {&rows, 1};
+    double rate = completion_rank(data, protocol_by_rows, &model).hit_rate;
     csr_deinit(&rows);
     return rate;
 }
@@ -371,8 +371,8 @@ static void last_items_are_told_as_well_as_published(void **state)
     solve(&c,
           &(struct ridge_params){.neighbours = 50, .lambdas = (float[]){100}, .lambda_count = 1},
           &rows, NULL);
-    struct ranking_rows model = {&rows, 0.7f};
-    assert_true(fabs(lastitem_rank(&data, ranking_by_rows, &model).hit_rate - 0.0793) < 0.004);
+    struct protocol_rows model = {&rows, 0.7f};
+    assert_true(fabs(lastitem_rank(&data, protocol_by_rows, &model).hit_rate - 0.0793) < 0.004);
     csr_deinit(&rows);
     cooc_deinit(&c);
     lastitem_free(&data);

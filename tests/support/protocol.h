@@ -6,28 +6,28 @@
  * random items of each later basket are asked for in turn, given all its others.
  * Last item: a file of sequences; the last item of each is asked for, given all before it, after
  * training without the last two. */
-#ifndef SUPPORT_RANKING_H
-#define SUPPORT_RANKING_H
+#ifndef SUPPORT_PROTOCOL_H
+#define SUPPORT_PROTOCOL_H
 
 #include "data/histories.h"
 #include "support/uci.h"
 
-struct ranking {
+struct outcome {
     uint32_t questions;
     double hit_rate, ndcg; /* of the first 10 */
     double coverage;       /* share of the items among the first 10 of any question */
 };
 
 /* Adds the scores of all items for the context, oldest first. */
-typedef void ranking_scorer(const void *model, const uint32_t *context, uint32_t count,
-                            float *scores);
+typedef void protocol_scorer(const void *model, const uint32_t *context, uint32_t count,
+                             float *scores);
 
 /* Sum of the rows of the context; the item t steps from its end counts decay^t. */
-struct ranking_rows {
+struct protocol_rows {
     const struct csr *rows;
     float decay;
 };
-ranking_scorer ranking_by_rows;
+protocol_scorer protocol_by_rows;
 
 struct completion {
     struct uci uci;
@@ -38,7 +38,7 @@ struct completion {
 /* False: the data is not there ("skipped: no shared data" is printed). */
 bool completion_load(struct completion *c);
 void completion_free(struct completion *c);
-struct ranking completion_rank(const struct completion *c, ranking_scorer *score,
+struct outcome completion_rank(const struct completion *c, protocol_scorer *score,
                                const void *model);
 
 struct lastitem {
@@ -49,6 +49,6 @@ struct lastitem {
 };
 bool lastitem_load(struct lastitem *l, const char *name);
 void lastitem_free(struct lastitem *l);
-struct ranking lastitem_rank(const struct lastitem *l, ranking_scorer *score, const void *model);
+struct outcome lastitem_rank(const struct lastitem *l, protocol_scorer *score, const void *model);
 
 #endif

@@ -1,4 +1,4 @@
-#include "support/ranking.h"
+#include "support/protocol.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -17,16 +17,16 @@
 #define DECAY_LEAST 1e-3f
 
 struct run {
-    ranking_scorer *score;
+    protocol_scorer *score;
     const void *model;
     uint32_t items;
     const uint32_t *units; /* [items] */
     float *scores;         /* [items] */
     bool *shown;           /* [items] */
-    struct ranking out;
+    struct outcome out;
 };
 
-static void run_begin(struct run *run, ranking_scorer *score, const void *model, uint32_t items,
+static void run_begin(struct run *run, protocol_scorer *score, const void *model, uint32_t items,
                       const uint32_t *units)
 {
     *run = (struct run){.score = score, .model = model, .items = items, .units = units};
@@ -36,7 +36,7 @@ static void run_begin(struct run *run, ranking_scorer *score, const void *model,
         abort();
 }
 
-static struct ranking run_end(struct run *run)
+static struct outcome run_end(struct run *run)
 {
     for (uint32_t j = 0; j < run->items; j++)
         run->out.coverage += run->shown[j];
@@ -71,9 +71,9 @@ static void ask(struct run *run, const uint32_t *context, uint32_t count, uint32
     }
 }
 
-void ranking_by_rows(const void *model, const uint32_t *context, uint32_t count, float *scores)
+void protocol_by_rows(const void *model, const uint32_t *context, uint32_t count, float *scores)
 {
-    const struct ranking_rows *m = model;
+    const struct protocol_rows *m = model;
     float weight = 1;
     for (uint32_t c = count; c-- > 0 && weight >= DECAY_LEAST; weight *= m->decay)
         for (uint64_t e = m->rows->start[context[c]]; e < m->rows->start[context[c] + 1]; e++)
@@ -111,7 +111,8 @@ static void swap(uint32_t *a, uint32_t *b)
     *b = moved;
 }
 
-struct ranking completion_rank(const struct completion *c, ranking_scorer *score, const void *model)
+struct outcome completion_rank(const struct completion *c, protocol_scorer *score,
+                               const void *model)
 {
     struct run run;
     struct rng r;
@@ -202,7 +203,7 @@ void lastitem_free(struct lastitem *l)
     free(l->units);
 }
 
-struct ranking lastitem_rank(const struct lastitem *l, ranking_scorer *score, const void *model)
+struct outcome lastitem_rank(const struct lastitem *l, protocol_scorer *score, const void *model)
 {
     struct run run;
     run_begin(&run, score, model, l->all.item_count, l->units);
