@@ -8,8 +8,10 @@
 struct dataset_shape {
     uint64_t orders, lines, items, users;
     uint64_t events;
-    uint64_t pairs; /* sum over orders of b (b - 1), b distinct items; 0: not known, see
-                       dataset_shape_pairs */
+    uint64_t pairs;         /* sum over orders of b (b - 1), b distinct items; 0: not known, see
+                               dataset_shape_pairs */
+    uint64_t shopper_pairs; /* the same of users, b their order lines (distinct items are fewer);
+                               0: not known */
 };
 
 void dataset_shape_of(const struct dataset *d, struct dataset_shape *out);

@@ -13,9 +13,10 @@ struct build_params {         /* zero = default */
     uint32_t max_length;      /* of itemsets */
     uint64_t max_itemsets, max_rules;
     double min_confidence, min_lift, max_fisher_p;
-    double max_q;         /* of a rule; 0: 0.05; >= 1: not looked at */
-    bool redundant_rules; /* keep rules too that are not productive (mine/rules.h) */
-    uint32_t neighbours;  /* K of every row; 0: 100 */
+    double max_q;                /* of a rule; 0: 0.05; >= 1: not looked at */
+    bool redundant_rules;        /* keep rules too that are not productive (mine/rules.h) */
+    const struct recipe *recipe; /* NULL: the default */
+    uint32_t neighbours;         /* entries kept of every row; 0: 200 */
     struct sgns_params sgns;
     bool without_sgns;
     uint64_t memory_limit_bytes; /* 0: none */
@@ -42,8 +43,10 @@ struct build_report {
 /* Most bytes each step holds, its result included, and of the finished model. Upper bounds: budgets
  * (itemsets, rules) count in full. */
 struct estimate {
-    uint64_t dataset_bytes, itemsets_bytes, rules_bytes, cooc_bytes, rows_bytes, sgns_bytes,
-        model_bytes;
+    uint64_t dataset_bytes, itemsets_bytes, rules_bytes;
+    uint64_t histories_bytes;        /* and the sets of them */
+    uint64_t cooc_bytes, rows_bytes; /* of the matrix that needs the most: counts; its rows */
+    uint64_t sgns_bytes, model_bytes;
     uint64_t peak_bytes; /* the largest sum alive at one time */
 };
 /* Only a shape with `pairs` gives a bound; without, order sizes are guessed (data/shape.h). */

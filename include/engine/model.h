@@ -1,12 +1,14 @@
 /* The model: everything that answers, immutable once sealed, counted by atomic references.
  *
  * Sections are flat arrays; saving and loading go through a table of (part name, member, element
- * size, count), so that a new section is one line. A learner is one entry of `sources`: rows item
- * -> best items, one CSR each (design: "everything learnt becomes a sparse matrix"). */
+ * size, count), so that a new section is one line. Everything learnt is a sparse matrix, item ->
+ * best items: one for each way in which items come together, the learners of each added up by the
+ * recipe (engine/recipe.h). */
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
 
 #include "data/dict.h"
+#include "engine/recipe.h"
 #include "learn/cooc.h"
 #include "learn/popularity.h"
 #include "learn/sgns.h"
@@ -14,16 +16,12 @@
 
 #include <stdatomic.h>
 
-/* llr: the pairs with the highest log likelihood ratios, each weighted by what it promises (the
- * strength of the rule it makes, below); a context counts by its strongest item. The others are
- * weighted as learnt, and a context counts by its mean. */
-enum source_kind { SOURCE_LLR, SOURCE_COSINE, SOURCE_SGNS, SOURCE_COUNT };
-const char *source_name(enum source_kind kind); /* "llr", "cosine", "sgns" */
-
-struct source {
-    struct csr rows; /* item -> best items, best first, (0,1]: scaled so that the largest is 1 */
-    uint32_t *both;  /* [entries] baskets with both items, >= 1: the evidence */
-    float basket_weight, similar_weight; /* share in the blend of that surface; 0: not in it */
+/* What a matrix counts: its evidence. orders and alike: orders with both items; shoppers: shoppers
+ * who bought both; next: shoppers who bought the row's item and the column's after it. Shoppers of
+ * more than 1000 distinct items are not learnt from, nor counted. */
+struct matrix {
+    struct csr rows; /* item -> best items; weights of either sign, largest first */
+    uint32_t *both;  /* [entries] the evidence, >= 1 */
 };
 
 /* What /rules can sort by. Support and count are one order. */
@@ -58,6 +56,14 @@ struct strong_rules {
     struct ruletrie trie;     /* its ranges are positions in these arrays */
 };
 
+/* What an item has in a surface before any context speaks: its popularity, as the mix weighs it. */
+struct prior {
+    float *of_item; /* [item_count]; NULL: the surface does without */
+    uint32_t *best; /* [best_count] the items with the largest, for contexts that reach too few */
+    uint32_t best_count;
+};
+#define PRIOR_BEST_MAX 100
+
 struct model {
     atomic_uint refs;
     int64_t id; /* of models.db; 0: not stored */
@@ -69,7 +75,9 @@ struct model {
     uint32_t *slot;               /* [item_count] catalogue slot, ascending */
     struct popularity popularity; /* equal counts rank by external id */
     struct rules rules;
-    struct source sources[SOURCE_COUNT];
+    struct recipe recipe;
+    struct matrix matrices[MATRIX_COUNT];
+    uint32_t *buyers; /* [item_count] shoppers who bought it, as the matrices count them */
     struct embeddings vectors;
 
     /* Derived by model_seal when NULL or zero. */
@@ -77,6 +85,7 @@ struct model {
     struct strong_rules strong;
     uint32_t *rule_order[SORT_COUNT_OF]; /* [rules.count] rules, largest first; [SORT_SUPPORT] NULL,
                                             use model_rule_order */
+    struct prior priors[MIX_COUNT];
     uint32_t popular_count;  /* by_rank[0..] that have orders; the others only have events */
     uint32_t trending_count; /* by_trend[0..] that rise: sold in the last 7 days, trend > 0 */
 };

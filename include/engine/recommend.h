@@ -1,16 +1,15 @@
 /* The answer: gather rows -> blend -> order -> filter -> explain. Costs microseconds, allocates
  * nothing after warm-up (the scratch is reused), touches nothing but its arguments.
  *
- * basket: an item's score is the weighted sum over the sources of what the context items' rows have
- * for it, the largest of them for llr, the mean for the others. similar: the same over the sources
- * of look-alikes, times how near the item's category is to that of a context item, when the
- * catalogue knows both. trending: rising items, fastest first. popular: orders of the last 28 days,
- * then of all time. rebuy: what the shopper bought before, the most and latest first: each purchase
- * counts, half as much per REBUY_HALF_LIFE_S it lies before the shopper's last one; nothing else,
- * and `items` may be among it. Else context items are never in the answer, nor excluded, removed or
- * unavailable ones. Without a known context item basket and similar answer with popular items and
- * say so in `fallback`, as does a surface with no candidate left; a short list is never filled up
- * otherwise.
+ * basket: an item's score is what the recipe's mix makes of the context items' rows (see
+ * candidates.c), s/(1+s) of it. similar: the same over the rows of look-alikes, times how near the
+ * item's category is to that of a context item, when the catalogue knows both. trending: rising
+ * items, fastest first. popular: orders of the last 28 days, then of all time. rebuy: what the
+ * shopper bought before, the most and latest first: each purchase counts, half as much per
+ * REBUY_HALF_LIFE_S it lies before the shopper's last one; nothing else, and `items` may be among
+ * it. Else context items are never in the answer, nor excluded, removed or unavailable ones.
+ * Without a known context item basket and similar answer with popular items and say so in
+ * `fallback`, as does a surface with no candidate left; a short list is never filled up otherwise.
  *
  * The caller holds the catalogue's read lock and a reference on the model for as long as it reads
  * the answer: its slices are borrowed from both, and its arrays belong to the scratch. */
@@ -68,14 +67,16 @@ struct query {
     int64_t now_ms;
 };
 
-/* Why a suggestion is there. basket: the strongest rule whose antecedent is in the context (see
- * struct strong_rules; ties: the first in rule order), else, as for similar, the context item with
- * the greatest contribution to the score by one source (ties: the earlier source, then the earlier
- * item). */
+/* Why a suggestion is there: the context item that contributed the most to the score by one matrix
+ * (ties: the earlier matrix, then the newer item); for basket the strongest rule that has this item
+ * among its antecedents, all of them in the context, where there is one (see struct strong_rules;
+ * ties: the first in rule order). What no row of the context reaches is there for its popularity.
+ */
 enum because_kind {
     BECAUSE_NONE,
     BECAUSE_RULE,
-    BECAUSE_NEIGHBOUR,
+    BECAUSE_NEIGHBOUR, /* bought together: in one order, or by one shopper */
+    BECAUSE_AFTER,     /* bought after it */
     BECAUSE_HABIT,
     BECAUSE_TREND,
     BECAUSE_POPULAR
@@ -86,13 +87,16 @@ struct because {
     enum because_kind kind;
     uint32_t items[BECAUSE_ITEMS_MAX]; /* model indices of the context items that spoke for it */
     uint32_t item_count;
-    uint64_t count; /* baskets with these and the suggestion; orders for trend, popular, habit */
+    uint64_t count; /* orders with these and the suggestion; what else the source counts */
     double support, confidence, lift; /* NAN where they mean nothing */
     double trend;                     /* of popularity, for trend; else NAN */
     int64_t last_ms;                  /* habit: when it was last bought; else INT64_MIN */
     double gap_days;    /* habit: between two purchases, on average; NAN after only one */
-    const char *source; /* static: "rule", "llr", "history", …; what `count` counts: "orders_7d" for
-                           trend, "orders_28d" or, when those are 0, "orders_all" for popular */
+    const char *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
+                           both; "shoppers": shoppers who bought both; "next": shoppers who bought
+                           the suggestion after it; "history": the shopper's orders of it;
+                           "orders_7d" for trend, "orders_28d" or, when those are 0, "orders_all"
+                           for popular */
 };
 
 struct suggestion {

@@ -16,6 +16,7 @@ struct train_outcome {
     uint64_t orders, lines, items, users, rules;
     uint64_t events, sessions; /* learnt from */
     uint64_t skipped_orders, damaged_orders;
+    struct recipe recipe; /* that the model was made by */
 };
 
 /* Own read-only connection; writes models.db under the shop's mutex. The model that goes live is
@@ -27,7 +28,8 @@ int train_run(struct shop *shop, struct progress *progress, struct train_outcome
  *  "skipped_orders":0,"damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
  *  "model_bytes":..,"estimate_bytes":..,"peak_rss_bytes":..,
  *  "seconds":{"load":..,"build":..,"save":..,"total":..},   as far as they were when it was written
- *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…]} */
+ *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…],
+ *  "recipe":{…}} (engine/recipe.h) */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);
 
 /* From the store's counters. */

@@ -15,9 +15,10 @@ static int print_estimate(const struct dataset_shape *shape, const struct estima
         const char *name;
         uint64_t bytes;
     } parts[] = {{"dataset", e->dataset_bytes}, {"itemsets", e->itemsets_bytes},
-                 {"rules", e->rules_bytes},     {"pairs", e->cooc_bytes},
-                 {"rows", e->rows_bytes},       {"embeddings", e->sgns_bytes},
-                 {"model", e->model_bytes},     {"peak", e->peak_bytes}};
+                 {"rules", e->rules_bytes},     {"histories", e->histories_bytes},
+                 {"pairs", e->cooc_bytes},      {"rows", e->rows_bytes},
+                 {"embeddings", e->sgns_bytes}, {"model", e->model_bytes},
+                 {"peak", e->peak_bytes}};
     struct buf out;
     buf_init(&out, 0);
     if (json)

@@ -1,9 +1,9 @@
-/* From cells to candidates, best first.
+/* From cells to candidates, best first: those that have more for than against them.
  *
- * The blend is linear: sources are scaled to (0,1] when the model is built and weighed while they
- * are gathered, so what is left is the order. One pass keeps the best few more than are asked for;
- * mostly they fill the answer. When filters drop more, the others are made a heap and popped until
- * the answer is full, so that filters only ever see candidates that may be in it.
+ * The blend is linear and weighed while it is gathered, so what is left is the order. One pass
+ * keeps the best few more than are asked for; mostly they fill the answer. When filters drop more,
+ * the others are made a heap and popped until the answer is full, so that filters only ever see
+ * candidates that may be in it.
  *
  * similar weighs a candidate by its category's nearness to the context: substitutes stand in the
  * same shelf, complements need not. Names are compared as the JSON text the store wrote, where
@@ -166,8 +166,15 @@ static void sort_head(struct request *r)
 void blend_candidates(struct request *r)
 {
     struct scratch *s = r->s;
-    for (uint32_t x = 0; x < s->found_count; x++)
-        s->found[x].score = s->cells[s->found[x].item].score;
+    uint32_t count = 0;
+    for (uint32_t x = 0; x < s->found_count; x++) {
+        struct candidate c = {s->cells[s->found[x].item].score, s->found[x].item};
+        if (c.score > 0)
+            s->found[count++] = c;
+        else
+            s->cells[c.item].score = 0; /* below 0 a cell means a place in the answer */
+    }
+    s->found_count = r->out->candidates = count;
     if (r->q->surface == SURFACE_SIMILAR)
         weigh_by_category(r);
     if (r->q->novelty > 0)

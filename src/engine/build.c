@@ -1,14 +1,11 @@
 /* From orders to a model, one step after the other (struct step). Each step takes what the ones
- * before left in struct build and is timed; the order keeps the peak of memory low (estimate.c).
- *
- * Weights of the blend are constants, chosen on UCI Online Retail's training part split again by
- * time and carried to other shops unchanged (tests/bench/check_basket --tune prints the choice). */
+ * before left in struct build and is timed; the order keeps the peak of memory low (estimate.c). */
 #include "engine/build.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/parallel.h"
 #include "build_internal.h"
+#include "engine/sources.h"
 #include "model_internal.h"
 
 #include <assert.h>
@@ -22,24 +19,14 @@ struct build {
     const struct build_params *params;
     struct model *m;
     struct itemsets itemsets;
-    struct cooc cooc;
+    struct sgns_params sgns;
+    struct sources sources;
     struct build_report *report;
 };
 
 struct step {
     const char *name;
     int (*run)(struct build *b, struct build_step *cost, struct error *err);
-};
-
-/* Shares of each surface's score. On the tuning part the blend has a hit rate at 10 of .284, on a
- * plateau; its best source alone, the promise of the most telling pairs, .260. Their order says
- * what goes with an item rather than what is like it, so similar does without. */
-static const struct {
-    float basket, similar;
-} source_weights[SOURCE_COUNT] = {
-    [SOURCE_LLR] = {0.25f, 0.0f},
-    [SOURCE_COSINE] = {0.375f, 0.6f},
-    [SOURCE_SGNS] = {0.375f, 0.4f},
 };
 
 static int out_of_memory(struct error *err)
@@ -54,6 +41,10 @@ static int step_items(struct build *b, struct build_step *cost, struct error *er
     m->item_count = d->item_count;
     m->basket_count = d->basket_count;
     m->user_count = d->user_count;
+    if (b->params->recipe)
+        m->recipe = *b->params->recipe;
+    else
+        recipe_default(&m->recipe);
     m->slot = mem_copy(d->item_key, d->item_count * sizeof *d->item_key);
     if (!m->slot)
         return out_of_memory(err);
@@ -137,176 +128,70 @@ static int step_rules(struct build *b, struct build_step *cost, struct error *er
     return 0;
 }
 
-static int step_embeddings(struct build *b, struct build_step *cost, struct error *err)
+/* Learns one matrix and frees what only it needed, so that one matrix's learners at a time are
+ * held.
+ */
+static int make_matrix(struct build *b, enum matrix_kind kind, struct build_step *cost,
+                       struct error *err)
 {
-    if (b->params->without_sgns)
-        return 0;
-    struct sgns_params params = build_sgns_params(b->params);
-    int rc = sgns_train(b->d, &params, &b->m->vectors, err);
-    if (rc)
+    struct matrix *to = &b->m->matrices[kind];
+    int rc = sources_make(&b->sources, kind, err);
+    if (rc == 0)
+        rc = sources_combine(&b->sources, kind, b->m->popularity.rank, &to->rows, &to->both, err);
+    sources_drop(&b->sources, kind);
+    if (rc || !to->rows.start)
         return rc;
-    cost->count = b->m->vectors.item_count;
-    cost->bytes = (uint64_t)cost->count * b->m->vectors.dimensions * 2 * sizeof(float);
+    cost->count = csr_entries(&to->rows);
+    cost->bytes = csr_bytes(&to->rows) + cost->count * sizeof *to->both;
     return 0;
 }
 
-/* Scales a matrix so that its largest weight is 1. */
-static void scale_rows(struct csr *rows)
+static int step_orders(struct build *b, struct build_step *cost, struct error *err)
 {
-    uint64_t entries = csr_entries(rows);
-    float largest = 0;
-    for (uint64_t e = 0; e < entries; e++)
-        largest = rows->value[e] > largest ? rows->value[e] : largest;
-    for (uint64_t e = 0; e < entries; e++)
-        rows->value[e] /= largest;
+    struct source_params params = {.keep = build_neighbours(b->params),
+                                   .sgns = b->params->without_sgns ? NULL : &b->sgns,
+                                   .threads = b->params->threads,
+                                   .progress = b->params->progress};
+    b->sgns = build_sgns_params(b->params);
+    sources_init(&b->sources, b->d, &b->m->recipe, &params);
+    return make_matrix(b, MATRIX_ORDERS, cost, err);
 }
 
-static void add_cost(struct build_step *cost, const struct csr *rows)
+static int step_alike(struct build *b, struct build_step *cost, struct error *err)
 {
-    cost->count += csr_entries(rows);
-    cost->bytes += csr_bytes(rows);
+    int rc = make_matrix(b, MATRIX_ALIKE, cost, err);
+    cooc_deinit(&b->sources.orders);
+    return rc;
 }
 
-static int step_embedding_rows(struct build *b, struct build_step *cost, struct error *err)
+static int step_shoppers(struct build *b, struct build_step *cost, struct error *err)
 {
-    if (b->params->without_sgns)
-        return 0;
-    struct csr *rows = &b->m->sources[SOURCE_SGNS].rows;
-    struct embeddings_rows_params params = {.k = build_neighbours(b->params),
-                                            .progress = b->params->progress};
-    int rc = embeddings_rows(&b->m->vectors, &params, rows, err);
-    if (rc)
-        return rc;
-    add_cost(cost, rows);
-    return 0;
+    int rc = make_matrix(b, MATRIX_SHOPPERS, cost, err);
+    cooc_deinit(&b->sources.shoppers);
+    return rc;
 }
 
-static int step_cooc(struct build *b, struct build_step *cost, struct error *err)
+static int count_buyers(const struct histories *h, struct model *m, struct error *err)
 {
-    struct cooc_params params = build_cooc_params(b->params);
-    int rc = cooc_count(&b->d->baskets, &params, &b->cooc, err);
-    if (rc)
-        return rc;
-    cost->count = b->cooc.start[b->cooc.item_count];
-    cost->bytes = cooc_bytes(&b->cooc);
-    return 0;
-}
-
-struct evidence {
-    const struct cooc *cooc;
-    struct source *source;
-    struct cursor cursor;
-    atomic_bool out_of_memory;
-};
-
-/* Looks the pairs of whole rows up: a row's counts are spread into a dense array, read, cleared. */
-static void count_evidence(void *context, uint32_t worker)
-{
-    struct evidence *e = context;
-    const struct cooc *cooc = e->cooc;
-    const struct csr *rows = &e->source->rows;
-    uint64_t begin, end;
-    uint32_t *counts;
-    (void)worker;
-    if (!MEM_ZNEW(counts, cooc->item_count)) {
-        atomic_store(&e->out_of_memory, true);
-        return;
-    }
-    while (cursor_take(&e->cursor, &begin, &end)) {
-        for (uint64_t i = begin; i < end; i++) {
-            for (uint64_t x = cooc->start[i]; x < cooc->start[i + 1]; x++)
-                counts[cooc->column[x]] = cooc->count[x];
-            for (uint64_t x = rows->start[i]; x < rows->start[i + 1]; x++)
-                e->source->both[x] = counts[rows->column[x]];
-            for (uint64_t x = cooc->start[i]; x < cooc->start[i + 1]; x++)
-                counts[cooc->column[x]] = 0;
-        }
-    }
-    free(counts);
-}
-
-/* A neighbour that no order ever had together with the item is a guess nobody can check; leaving
- * them out raised the hit rate a little on all data tried. */
-static void drop_unseen(struct source *s)
-{
-    struct csr *rows = &s->rows;
-    uint64_t kept = 0, begin = 0;
-    for (uint32_t i = 0; i < rows->rows; i++) {
-        uint64_t end = rows->start[i + 1];
-        for (uint64_t e = begin; e < end; e++) {
-            if (s->both[e] == 0)
-                continue;
-            rows->column[kept] = rows->column[e];
-            rows->value[kept] = rows->value[e];
-            s->both[kept++] = s->both[e];
-        }
-        begin = end;
-        rows->start[i + 1] = kept;
-    }
-}
-
-static int add_evidence(struct build *b, struct source *s, struct error *err)
-{
-    if (!s->rows.start)
-        return 0;
-    struct evidence e = {.cooc = &b->cooc, .source = s};
-    if (!MEM_NEW(s->both, csr_entries(&s->rows)))
+    uint32_t *last; /* the history + 1 that counted the item last */
+    if (!MEM_ZNEW(m->buyers, m->item_count) || !MEM_ZNEW(last, m->item_count))
         return out_of_memory(err);
-    cursor_init(&e.cursor, b->d->item_count, 256);
-    parallel_run(parallel_workers(b->params->threads), count_evidence, &e);
-    if (atomic_load(&e.out_of_memory))
-        return out_of_memory(err);
-    drop_unseen(s);
-    return 0;
-}
-
-/* From how telling the pairs of a row are to what they promise. In a row that grows with the number
- * of baskets with both, so the sort is by that; rows are short. */
-static void weigh_by_promise(struct source *s, const uint32_t *orders)
-{
-    struct csr *rows = &s->rows;
-    for (uint32_t i = 0; i < rows->rows; i++) {
-        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++) {
-            uint32_t column = rows->column[e], both = s->both[e];
-            uint64_t at = e;
-            for (; at > rows->start[i] && s->both[at - 1] < both; at--) {
-                rows->column[at] = rows->column[at - 1];
-                s->both[at] = s->both[at - 1];
-            }
-            rows->column[at] = column;
-            s->both[at] = both;
+    for (uint32_t u = 0; u < h->count; u++) {
+        for (uint64_t x = h->start[u]; x < h->start[u + 1]; x++) {
+            m->buyers[h->item[x]] += last[h->item[x]] != u + 1;
+            last[h->item[x]] = u + 1;
         }
-        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
-            rows->value[e] = (float)wilson_low(s->both[e], orders[i]);
     }
+    free(last);
+    return 0;
 }
 
-static int step_rows(struct build *b, struct build_step *cost, struct error *err)
+static int step_next(struct build *b, struct build_step *cost, struct error *err)
 {
-    static const struct {
-        enum source_kind source;
-        enum weight weight;
-    } made[] = {{SOURCE_LLR, WEIGHT_LLR}, {SOURCE_COSINE, WEIGHT_COSINE}};
-    for (size_t x = 0; x < sizeof made / sizeof *made; x++) {
-        struct csr *rows = &b->m->sources[made[x].source].rows;
-        int rc = cooc_rows(&b->cooc, made[x].weight, build_neighbours(b->params), rows, err);
-        if (rc)
-            return rc;
-        add_cost(cost, rows);
-    }
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        struct source *s = &b->m->sources[k];
-        int rc = add_evidence(b, s, err);
-        if (rc)
-            return rc;
-        if (k == SOURCE_LLR)
-            weigh_by_promise(s, b->m->popularity.orders_all);
-        scale_rows(&s->rows);
-        s->basket_weight = source_weights[k].basket;
-        s->similar_weight = source_weights[k].similar;
-    }
-    cooc_deinit(&b->cooc);
-    return 0;
+    int rc = make_matrix(b, MATRIX_NEXT, cost, err);
+    b->m->vectors = b->sources.vectors;
+    b->sources.vectors = (struct embeddings){0};
+    return rc ? rc : count_buyers(&b->sources.histories, b->m, err);
 }
 
 static int step_seal(struct build *b, struct build_step *cost, struct error *err)
@@ -317,14 +202,10 @@ static int step_seal(struct build *b, struct build_step *cost, struct error *err
 }
 
 static const struct step steps[] = {
-    {"items", step_items},
-    {"popularity", step_popularity},
-    {"itemsets", step_itemsets},
-    {"rules", step_rules},
-    {"embeddings", step_embeddings},
-    {"embedding rows", step_embedding_rows},
-    {"co-occurrence", step_cooc},
-    {"neighbour rows", step_rows},
+    {"items", step_items},       {"popularity", step_popularity},
+    {"itemsets", step_itemsets}, {"rules", step_rules},
+    {"orders", step_orders},     {"alike", step_alike},
+    {"shoppers", step_shoppers}, {"next", step_next},
     {"seal", step_seal},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)
@@ -380,8 +261,13 @@ struct model *model_build(const struct dataset *d,
                       .report = report ? report : &unasked};
     assert(!d->builder);
     *b.report = (struct build_report){0};
+    const char *what;
     if (d->basket_count == 0) {
         error_set(err, ERR_INVALID, "training: there are no orders to learn from");
+        return NULL;
+    }
+    if (params->recipe && !recipe_valid(params->recipe, &what)) {
+        error_set(err, ERR_INVALID, "training: recipe: %s", what);
         return NULL;
     }
     int rc = check_memory(&b, err);
@@ -392,7 +278,7 @@ struct model *model_build(const struct dataset *d,
         return NULL;
     rc = run_steps(&b, err);
     itemsets_deinit(&b.itemsets);
-    cooc_deinit(&b.cooc);
+    sources_deinit(&b.sources);
     if (rc == 0)
         return b.m;
     model_unref(b.m);

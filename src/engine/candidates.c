@@ -1,40 +1,28 @@
 /* From the context to scored cells: a sparse vector-matrix product into a dense accumulator.
  *
- * A cell's stamp tells whether it belongs to this request, so nothing is cleared between requests;
- * the first touch appends the item to the list of candidates. Cost: one random 8-byte cell per
- * entry of the context's rows.
+ *     score(j) = prior(j) + sum over matrices m, context items i:  weight_m decay_m^t rows_m[i][j],
  *
- * The source that counts by its largest entry goes first: then every cell is either empty, a
- * context item or one that holds the largest so far. */
+ * i standing t steps from the end of the context. A cell's stamp tells whether it belongs to this
+ * request, so nothing is cleared between requests; the first touch appends the item to the list of
+ * candidates. Cost: one random 8-byte cell per entry of the context's rows. */
 #include "recommend_internal.h"
 
-_Static_assert(SOURCE_LLR == 0, "the source pooled by the largest comes before those added to it");
-
-static void touch(struct scratch *s, uint32_t item, float score)
+static void touch(const struct request *r, uint32_t item, float score)
 {
-    s->cells[item] = (struct cell){s->stamp, score};
+    struct scratch *s = r->s;
+    const float *prior = r->prior->of_item;
+    s->cells[item] = (struct cell){s->stamp, prior ? prior[item] + score : score};
     s->found[s->found_count++].item = item;
 }
 
-static void raise_to_row(struct scratch *s, const struct csr *rows, uint32_t item, float scale)
+static void add_row(const struct request *r, const struct csr *rows, uint32_t item, float scale)
 {
+    struct scratch *s = r->s;
     for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
         struct cell *cell = &s->cells[rows->column[e]];
         float score = scale * rows->value[e];
         if (cell->stamp != s->stamp)
-            touch(s, rows->column[e], score);
-        else if (score > cell->score)
-            cell->score = score;
-    }
-}
-
-static void add_row(struct scratch *s, const struct csr *rows, uint32_t item, float scale)
-{
-    for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
-        struct cell *cell = &s->cells[rows->column[e]];
-        float score = scale * rows->value[e];
-        if (cell->stamp != s->stamp)
-            touch(s, rows->column[e], score);
+            touch(r, rows->column[e], score);
         else
             cell->score += score;
     }
@@ -51,25 +39,33 @@ static void prefetch_row(const struct csr *rows, uint32_t item)
     }
 }
 
-static void gather_source(struct request *r, enum source_kind kind, float scale)
+/* From the newest item back, until decay has left nothing worth adding. */
+static void gather_matrix(const struct request *r, enum matrix_kind kind)
 {
-    struct scratch *s = r->s;
-    const struct csr *rows = &r->m->sources[kind].rows;
-    for (uint32_t x = 0; x < s->context_count; x++) {
-        if (x + 1 < s->context_count)
-            prefetch_row(rows, s->context[x + 1]);
-        if (pools_largest(kind))
-            raise_to_row(s, rows, s->context[x], scale);
-        else
-            add_row(s, rows, s->context[x], scale);
+    const struct scratch *s = r->s;
+    const struct csr *rows = &r->m->matrices[kind].rows;
+    uint32_t count = decayed_length(r, kind);
+    for (uint32_t t = 0; t < count; t++) {
+        uint32_t x = s->context_count - 1 - t;
+        if (t + 1 < count)
+            prefetch_row(rows, s->context[x - 1]);
+        add_row(r, rows, s->context[x], entry_scale(r, kind, t));
     }
+}
+
+/* What sells best competes also where no row reaches it. */
+static void add_popular(const struct request *r)
+{
+    const struct prior *prior = r->prior;
+    for (uint32_t x = 0; x < prior->best_count; x++)
+        if (r->s->cells[prior->best[x]].stamp != r->s->stamp)
+            touch(r, prior->best[x], 0);
 }
 
 void gather_rows(struct request *r)
 {
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        float scale = entry_scale(r, (enum source_kind)k);
-        if (scale > 0)
-            gather_source(r, (enum source_kind)k, scale);
-    }
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        if (r->mix->weight[k] > 0)
+            gather_matrix(r, (enum matrix_kind)k);
+    add_popular(r);
 }

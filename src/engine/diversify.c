@@ -31,7 +31,7 @@ struct pool {
 /* Takes the similarities that the row of `item` tells into account. */
 static void look_alike(const struct request *r, struct pool *pool, uint32_t item)
 {
-    const struct source *source = &r->m->sources[SOURCE_COSINE];
+    const struct matrix *source = &r->m->matrices[MATRIX_ORDERS];
     const uint32_t *orders = r->m->popularity.orders_all;
     for (uint64_t e = source->rows.start[item]; e < source->rows.start[item + 1]; e++) {
         uint32_t other = source->rows.column[e], place = place_of(r->s, other);

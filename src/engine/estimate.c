@@ -5,16 +5,19 @@
  *   dataset        orders and events as they were collected
  *   itemsets       dataset
  *   rules          dataset, itemsets
- *   embeddings     dataset, rules
- *   co-occurrence  dataset, rules, vectors, rows of sgns
- *   rows           the same, counts, rows made so far
+ *   orders         dataset, rules, counts, rows of its ingredients
+ *   alike          dataset, rules, counts, rows, the matrix of orders, vectors
+ *   shoppers       dataset, rules, counts, rows, matrices so far, vectors, histories
+ *   next           dataset, rules, rows, matrices so far, vectors, histories
  *   seal           dataset, the finished model (the caller holds the dataset until the end) */
 #include "build_internal.h"
 
-#define DEFAULT_NEIGHBOURS 100
+#include "base/parallel.h"
+#include "learn/combine.h"
+#include "learn/ridge.h"
+
 #define DEFAULT_ITEMSETS   4000000u
 #define DEFAULT_RULES      1000000u
-#define DEFAULT_DIMENSIONS 64
 #define DEFAULT_SUPPORT    5
 #define DEFAULT_SHARE      0.0001
 #define ID_BYTES_GUESS     24 /* an external id, twice: text and map */
@@ -25,9 +28,15 @@
 #define RULE_INDEX_BYTES   72 /* 8 orders, strong rules, both tries */
 #define RULE_SORT_BYTES    32 /* while one order is made: entries and the sort's copy */
 #define POPULARITY_BYTES   28
-#define PAIR_BYTES         8
 #define EVENT_BYTES        21 /* item, time, action, and the start of a session of one */
+#define ITEM_BYTES         32 /* slot, buyers, priors */
 #define ROW_ENTRY_BYTES    12 /* column, value, evidence */
+#define HISTORY_LINE_BYTES 12 /* item and time */
+
+/* With more items than this only each item's most frequent pairs are counted on: rows need no more,
+ * and all pairs of a large shop do not fit. */
+#define ALL_PAIRS_ITEMS 20000
+#define PAIRS_PER_ITEM  1000
 
 uint32_t build_neighbours(const struct build_params *p)
 {
@@ -71,11 +80,12 @@ struct rule_params build_rule_params(const struct build_params *p)
 }
 
 /* No order is too large for the pair counts: evidence must be what a recount gives. The dataset has
- * left out the absurd ones. */
-struct cooc_params build_cooc_params(const struct build_params *p)
+ * left out the absurd ones, what is learnt of shoppers their longest histories. */
+struct cooc_params build_cooc_params(uint64_t items, uint32_t threads)
 {
-    return (struct cooc_params){
-        .max_unit = UINT32_MAX, .threads = p->threads, .progress = p->progress};
+    return (struct cooc_params){.max_per_row = items > ALL_PAIRS_ITEMS ? PAIRS_PER_ITEM : 0,
+                                .max_unit = UINT32_MAX,
+                                .threads = threads};
 }
 
 struct sgns_params build_sgns_params(const struct build_params *p)
@@ -96,24 +106,154 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static uint64_t pair_bytes(const struct dataset_shape *shape)
+static uint64_t rows_bytes(uint64_t items, uint32_t k, uint64_t entry_bytes)
 {
-    double square = (double)shape->items * (double)shape->items;
-    uint64_t pairs = dataset_shape_pairs(shape);
-    return (square < (double)pairs ? (uint64_t)square : pairs) * PAIR_BYTES;
+    return items * smaller(k, items) * entry_bytes + (items + 1) * sizeof(uint64_t);
 }
 
-/* Itemsets of one item are not more than items, of two not more than pairs; longer ones only the
- * budget bounds. */
-static uint64_t rules_resident(const struct rule_params *rules)
+/* What the estimate goes by. */
+struct shop_size {
+    const struct recipe *recipe;
+    const struct build_params *params;
+    const struct dataset_shape *orders;
+    struct dataset_shape shoppers; /* units are histories */
+};
+
+static bool is_made(const struct shop_size *s, const struct ingredient *g)
 {
-    return rules->max_rules * RULE_BYTES;
+    bool of_shoppers = g->matrix == MATRIX_SHOPPERS || g->matrix == MATRIX_NEXT;
+    return g->share > 0 && (!of_shoppers || s->orders->users) &&
+           (g->learner != LEARNER_SGNS || !s->params->without_sgns);
 }
 
-static uint64_t rows_resident(const struct dataset_shape *shape, uint32_t k)
+static bool is_matrix_made(const struct shop_size *s, enum matrix_kind kind)
 {
-    uint64_t most = smaller(shape->items * k, shape->items * shape->items);
-    return most * ROW_ENTRY_BYTES + (shape->items + 1) * sizeof(uint64_t);
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
+        if (s->recipe->ingredients[x].matrix == kind && is_made(s, &s->recipe->ingredients[x]))
+            return true;
+    return false;
+}
+
+static const struct dataset_shape *units_of(const struct shop_size *s, enum matrix_kind kind)
+{
+    return kind == MATRIX_SHOPPERS || kind == MATRIX_NEXT ? &s->shoppers : s->orders;
+}
+
+/* The dimensions of the largest embeddings. */
+static uint32_t largest_rank(const struct shop_size *s)
+{
+    uint32_t rank = 0;
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
+        const struct ingredient *g = &s->recipe->ingredients[x];
+        if (g->learner == LEARNER_SGNS && is_made(s, g) && g->rank > rank)
+            rank = g->rank;
+    }
+    return rank;
+}
+
+static uint64_t vectors_bytes(const struct shop_size *s)
+{
+    return s->orders->items * largest_rank(s) * 2 * sizeof(float);
+}
+
+static uint64_t sgns_bytes(const struct shop_size *s)
+{
+    struct sgns_params params = build_sgns_params(s->params);
+    params.dimensions = largest_rank(s);
+    return params.dimensions ? sgns_estimate_bytes(s->orders, &params) : 0;
+}
+
+/* While one ingredient's rows are made; all ridges of a matrix may be made at once. */
+static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
+{
+    static const float lambdas[RECIPE_INGREDIENTS_MAX];
+    struct ridge_params ridge = {
+        .neighbours = g->neighbours, .lambdas = lambdas, .keep = k, .threads = s->params->threads};
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
+        ridge.lambda_count += s->recipe->ingredients[x].matrix == g->matrix &&
+                              s->recipe->ingredients[x].learner == LEARNER_RIDGE;
+    switch (g->learner) {
+    case LEARNER_COSINE:
+    case LEARNER_JACCARD:
+    case LEARNER_LLR:
+    case LEARNER_CONFIDENCE:
+        return cooc_rows_estimate_bytes(units_of(s, g->matrix), k);
+    case LEARNER_RIDGE:
+        return ridge_estimate_bytes(units_of(s, g->matrix), &ridge);
+    case LEARNER_SGNS:
+        return larger(sgns_bytes(s),
+                      embeddings_rows_estimate_bytes(s->orders->items, k) + vectors_bytes(s));
+    case LEARNER_SEQUENCE:
+    case LEARNER_LOWRANK:
+    case LEARNER_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static uint64_t counts_bytes(const struct shop_size *s, enum matrix_kind kind)
+{
+    const struct dataset_shape *units = units_of(s, kind);
+    struct cooc_params params = build_cooc_params(units->items, s->params->threads);
+    if (kind == MATRIX_NEXT || !is_matrix_made(s, kind))
+        return 0;
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
+        const struct ingredient *g = &s->recipe->ingredients[x];
+        if (g->matrix == kind && g->learner == LEARNER_RIDGE && g->unit_power > params.unit_power)
+            params.unit_power = g->unit_power;
+    }
+    return cooc_estimate_bytes(units, &params);
+}
+
+/* The rows of a matrix's ingredients, while the last is made or all are added up. */
+static uint64_t ingredients_bytes(const struct shop_size *s, enum matrix_kind kind)
+{
+    uint32_t k = build_neighbours(s->params);
+    uint64_t items = s->orders->items, held = 0, most = 0;
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
+        const struct ingredient *g = &s->recipe->ingredients[x];
+        if (g->matrix != kind || !is_made(s, g))
+            continue;
+        most = larger(most, held + learner_bytes(s, g, k));
+        held += rows_bytes(items, k, 8);
+    }
+    if (held == 0)
+        return 0;
+    uint64_t evidence = (k + parallel_workers(s->params->threads)) * sizeof(uint32_t) * items;
+    return larger(most, held + rows_combine_estimate_bytes(items, k) + evidence);
+}
+
+/* The peak of the steps that make matrices, in their order; *base grows by what they leave. */
+static uint64_t matrices_peak(const struct shop_size *s, uint64_t *base, struct estimate *out)
+{
+    static const enum matrix_kind order[] = {MATRIX_ORDERS, MATRIX_ALIKE, MATRIX_SHOPPERS,
+                                             MATRIX_NEXT};
+    uint64_t peak = 0, alive = 0;
+    for (size_t x = 0; x < MATRIX_COUNT; x++) {
+        enum matrix_kind kind = order[x];
+        uint64_t counts = counts_bytes(s, kind), rows = ingredients_bytes(s, kind);
+        bool of_shoppers = kind == MATRIX_SHOPPERS || kind == MATRIX_NEXT;
+        alive = of_shoppers ? out->histories_bytes : alive;
+        out->cooc_bytes = larger(out->cooc_bytes, counts);
+        out->rows_bytes = larger(out->rows_bytes, rows);
+        if (kind == MATRIX_ALIKE) /* the counts of the orders matrix are still there */
+            counts = larger(counts, counts_bytes(s, MATRIX_ORDERS));
+        peak = larger(peak, *base + alive + counts + rows);
+        if (is_matrix_made(s, kind))
+            *base += rows_bytes(s->orders->items, build_neighbours(s->params), ROW_ENTRY_BYTES);
+        if (kind == MATRIX_ALIKE)
+            *base += vectors_bytes(s);
+    }
+    return peak;
+}
+
+/* Histories too long to count pairs in are left out. */
+static struct dataset_shape shape_of_shoppers(const struct dataset_shape *orders)
+{
+    struct dataset_shape shape = *orders;
+    shape.orders = orders->users;
+    shape.pairs = smaller(orders->shopper_pairs, orders->lines * (MAX_HISTORY_ITEMS - 1));
+    return shape;
 }
 
 void build_estimate(const struct dataset_shape *shape, const struct build_params *params,
@@ -121,34 +261,28 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
 {
     struct itemset_params itemsets = build_itemset_params(params, shape->orders);
     struct rule_params rules = build_rule_params(params);
-    struct cooc_params cooc = build_cooc_params(params);
-    struct sgns_params sgns = build_sgns_params(params);
-    uint32_t k = build_neighbours(params);
-    uint64_t dimensions = sgns.dimensions ? sgns.dimensions : DEFAULT_DIMENSIONS;
-    uint64_t items = shape->items, rows = rows_resident(shape, k);
-    uint64_t vectors = params->without_sgns ? 0 : items * dimensions * 2 * sizeof(float);
-    uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + 12);
-    *out = (struct estimate){
-        .dataset_bytes =
-            shape->lines * 4 + shape->orders * 20 + items * 8 + shape->events * EVENT_BYTES,
-        .itemsets_bytes = itemsets_estimate_bytes(shape, &itemsets),
-        .rules_bytes = rules_estimate_bytes(itemsets.max_itemsets, &rules),
-        .cooc_bytes = cooc_estimate_bytes(shape, &cooc),
-        .rows_bytes = larger(cooc_rows_estimate_bytes(shape, k),
-                             params->without_sgns ? 0 : embeddings_rows_estimate_bytes(items, k)),
-        .sgns_bytes = params->without_sgns ? 0 : sgns_estimate_bytes(shape, &sgns),
-        .model_bytes = names + vectors + rules.max_rules * (RULE_BYTES + RULE_INDEX_BYTES) +
-                       rows * (params->without_sgns ? 2 : 3)};
+    struct recipe recipe;
+    recipe_default(&recipe);
+    struct shop_size s = {.recipe = params->recipe ? params->recipe : &recipe,
+                          .params = params,
+                          .orders = shape,
+                          .shoppers = shape_of_shoppers(shape)};
+    uint64_t items = shape->items;
+    uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + ITEM_BYTES);
+    *out = (struct estimate){.dataset_bytes = shape->lines * 4 + shape->orders * 20 + items * 8 +
+                                              shape->events * EVENT_BYTES,
+                             .itemsets_bytes = itemsets_estimate_bytes(shape, &itemsets),
+                             .rules_bytes = rules_estimate_bytes(itemsets.max_itemsets, &rules),
+                             .sgns_bytes = sgns_bytes(&s)};
+    if (shape->users) /* and the sets that pairs are counted in */
+        out->histories_bytes = shape->lines * (HISTORY_LINE_BYTES + 4) + shape->users * 16;
     uint64_t base = out->dataset_bytes + names;
     uint64_t peak = out->dataset_bytes + sessions_estimate_bytes(shape->events);
     peak = larger(peak, base + out->itemsets_bytes);
     peak = larger(peak, base + itemsets.max_itemsets * ITEMSET_BYTES + out->rules_bytes);
-    base += rules_resident(&rules);
-    peak = larger(peak, base + out->sgns_bytes);
-    peak = larger(peak, base + vectors + out->rows_bytes);
-    base += vectors + (params->without_sgns ? 0 : rows);
-    peak = larger(peak, base + out->cooc_bytes);
-    peak = larger(peak, base + pair_bytes(shape) + rows + out->rows_bytes);
-    peak = larger(peak, out->dataset_bytes + out->model_bytes + rules.max_rules * RULE_SORT_BYTES);
-    out->peak_bytes = peak;
+    base += rules.max_rules * RULE_BYTES;
+    peak = larger(peak, matrices_peak(&s, &base, out));
+    out->model_bytes = base - out->dataset_bytes + rules.max_rules * RULE_INDEX_BYTES;
+    out->peak_bytes =
+        larger(peak, out->dataset_bytes + out->model_bytes + rules.max_rules * RULE_SORT_BYTES);
 }

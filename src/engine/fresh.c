@@ -20,7 +20,7 @@ static int out_of_memory(struct error *err)
  * orders is on a scale of its own, which differs from recipe to recipe. */
 static float scale_of(const struct model *m)
 {
-    const struct source *s = &m->sources[SOURCE_COSINE];
+    const struct matrix *s = &m->matrices[MATRIX_ORDERS];
     const uint32_t *orders = m->popularity.orders_all;
     double weights = 0, cosines = 0;
     for (uint32_t i = 0; i < m->item_count; i++) {

@@ -125,12 +125,10 @@ uint32_t fresh_item_of_slot(struct fresh *f, uint32_t slot)
 
 static uint32_t evidence(const struct model *m, uint32_t i, uint32_t j)
 {
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        const struct csr *rows = &m->sources[k].rows;
-        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
-            if (rows->column[e] == j)
-                return m->sources[k].both[e];
-    }
+    const struct matrix *matrix = &m->matrices[MATRIX_ORDERS];
+    for (uint64_t e = matrix->rows.start[i]; e < matrix->rows.start[i + 1]; e++)
+        if (matrix->rows.column[e] == j)
+            return matrix->both[e];
     return 0;
 }
 

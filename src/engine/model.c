@@ -4,18 +4,11 @@
 #include "engine/model.h"
 
 #include "base/mem.h"
+#include "base/topk.h"
 #include "model_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-const char *source_name(enum source_kind kind)
-{
-    static const char *const names[] = {"llr", "cosine", "sgns"};
-    _Static_assert(sizeof names / sizeof *names == SOURCE_COUNT, "one name per source");
-    assert(kind < SOURCE_COUNT);
-    return names[kind];
-}
 
 struct model *model_new(struct error *err)
 {
@@ -35,10 +28,15 @@ static void model_free(struct model *m)
     free(m->slot);
     popularity_deinit(&m->popularity);
     rules_deinit(&m->rules);
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        csr_deinit(&m->sources[k].rows);
-        free(m->sources[k].both);
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        csr_deinit(&m->matrices[k].rows);
+        free(m->matrices[k].both);
     }
+    for (int k = 0; k < MIX_COUNT; k++) {
+        free(m->priors[k].of_item);
+        free(m->priors[k].best);
+    }
+    free(m->buyers);
     embeddings_deinit(&m->vectors);
     ruletrie_deinit(&m->trie);
     strong_rules_deinit(&m->strong);
@@ -78,17 +76,45 @@ uint32_t model_item_of_slot(const struct model *m, uint32_t slot)
     return low < m->item_count && m->slot[low] == slot ? low : DICT_NONE;
 }
 
-/* A source nobody trained answers with empty rows, so that readers need no special case. */
-static int complete_sources(struct model *m, struct error *err)
+/* A matrix nobody made answers with empty rows, so that readers need no special case. */
+static int complete_matrices(struct model *m, struct error *err)
 {
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        struct source *s = &m->sources[k];
-        if (s->rows.start)
-            continue;
-        int rc = csr_alloc(&s->rows, m->item_count, m->item_count, 0, 1, err);
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        struct csr *rows = &m->matrices[k].rows;
+        int rc = rows->start ? 0 : csr_alloc(rows, m->item_count, m->item_count, 0, 1, err);
         if (rc)
             return rc;
     }
+    if (!m->buyers && !MEM_ZNEW(m->buyers, m->item_count))
+        return error_set(err, ERR_NOMEM, "model: out of memory");
+    return 0;
+}
+
+static int build_prior(const struct model *m, const struct mix *mix, struct prior *out,
+                       struct error *err)
+{
+    const struct popularity *p = &m->popularity;
+    uint32_t n = m->item_count, most_all = 1, most_recent = 1;
+    struct topk best;
+    struct topk_entry entries[PRIOR_BEST_MAX];
+    if (mix->popular == 0 && mix->recent == 0)
+        return 0;
+    out->best_count = n < PRIOR_BEST_MAX ? n : PRIOR_BEST_MAX;
+    if (!MEM_NEW(out->of_item, n) || !MEM_NEW(out->best, out->best_count))
+        return error_set(err, ERR_NOMEM, "model: out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        most_all = p->orders_all[i] > most_all ? p->orders_all[i] : most_all;
+        most_recent = p->orders_28d[i] > most_recent ? p->orders_28d[i] : most_recent;
+    }
+    topk_init(&best, entries, out->best_count);
+    for (uint32_t i = 0; i < n; i++) {
+        out->of_item[i] = mix->popular * (float)p->orders_all[i] / (float)most_all +
+                          mix->recent * (float)p->orders_28d[i] / (float)most_recent;
+        topk_offer(&best, i, out->of_item[i], p->rank[i]);
+    }
+    topk_sort(&best);
+    for (uint32_t x = 0; x < out->best_count; x++)
+        out->best[x] = entries[x].item;
     return 0;
 }
 
@@ -111,13 +137,17 @@ static uint32_t count_trending(const struct popularity *p)
 
 int model_seal(struct model *m, struct error *err)
 {
-    int rc = complete_sources(m, err);
+    int rc = complete_matrices(m, err);
     if (rc)
         return rc;
     rc = model_check(m, err);
     if (rc)
         return rc;
     m->popular_count = count_popular(&m->popularity);
+    for (int k = 0; k < MIX_COUNT && rc == 0; k++)
+        rc = build_prior(m, &m->recipe.mixes[k], &m->priors[k], err);
+    if (rc)
+        return rc;
     m->trending_count = count_trending(&m->popularity);
     rc = ruletrie_build(&m->rules, m->item_count, &m->trie, err);
     if (rc)

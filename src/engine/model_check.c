@@ -8,9 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Weights are shares; float sums may exceed 1 by rounding. */
-#define WEIGHT_SUM_MAX 1.0001f
-
 static int corrupt(struct error *err, const char *what)
 {
     return error_set(err, ERR_CORRUPT, "model: %s", what);
@@ -90,57 +87,73 @@ static int check_rules(const struct model *m, struct error *err)
     return rules_check(&m->rules, m->item_count, err);
 }
 
-static bool row_is_good(const struct model *m, const struct source *s, uint32_t i, uint32_t *seen)
+/* What counts an item for a matrix: an entry's evidence is within both items' own. */
+static const uint32_t *counts_of(const struct model *m, enum matrix_kind kind)
 {
+    bool of_orders = kind == MATRIX_ORDERS || kind == MATRIX_ALIKE;
+    return of_orders ? m->popularity.orders_all : m->buyers;
+}
+
+/* Units that have one of the two items are at most all; those that have one after the other are not
+ * all that have both. */
+static bool evidence_is_good(const struct model *m, enum matrix_kind kind, uint32_t both,
+                             uint64_t of_i, uint64_t of_j)
+{
+    uint32_t all = kind == MATRIX_SHOPPERS ? m->user_count : m->basket_count;
+    if (both == 0 || both > of_i || both > of_j)
+        return false;
+    return kind == MATRIX_NEXT || of_i + of_j - both <= all;
+}
+
+static bool row_is_good(const struct model *m, enum matrix_kind kind, uint32_t i, uint32_t *seen)
+{
+    const struct matrix *s = &m->matrices[kind];
     const struct csr *rows = &s->rows;
-    const uint32_t *orders = m->popularity.orders_all;
+    const uint32_t *counts = counts_of(m, kind);
     for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++) {
         uint32_t j = rows->column[e];
-        if (j == i || seen[j] == i + 1 || !(rows->value[e] > 0) || rows->value[e] > 1 ||
-            (e > rows->start[i] && rows->value[e] > rows->value[e - 1]) || s->both[e] > orders[i] ||
-            s->both[e] > orders[j] ||
-            (uint64_t)orders[i] + orders[j] - s->both[e] > m->basket_count)
+        if (j == i || seen[j] == i + 1 ||
+            !evidence_is_good(m, kind, s->both[e], counts[i], counts[j]) ||
+            (e > rows->start[i] && rows->value[e] > rows->value[e - 1]))
             return false;
         seen[j] = i + 1;
     }
     return true;
 }
 
-static int check_source(const struct model *m, enum source_kind kind, struct error *err)
+static int check_matrix(const struct model *m, enum matrix_kind kind, struct error *err)
 {
-    const struct source *s = &m->sources[kind];
+    const struct matrix *s = &m->matrices[kind];
     if (s->rows.rows != m->item_count || s->rows.cols != m->item_count)
-        return error_set(err, ERR_CORRUPT, "model: rows of %s: wrong shape", source_name(kind));
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: wrong shape", matrix_name(kind));
     int rc = csr_check(&s->rows, err);
     if (rc)
         return rc;
     if (csr_entries(&s->rows) == 0)
         return 0;
     if (!s->rows.value || !s->both)
-        return error_set(err, ERR_CORRUPT, "model: rows of %s: no values", source_name(kind));
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: no values", matrix_name(kind));
     uint32_t *seen;
     if (!MEM_ZNEW(seen, m->item_count))
         return error_set(err, ERR_NOMEM, "model: out of memory");
     uint32_t i = 0;
-    while (i < m->item_count && row_is_good(m, s, i, seen))
+    while (i < m->item_count && row_is_good(m, kind, i, seen))
         i++;
     free(seen);
     if (i < m->item_count)
-        return error_set(err, ERR_CORRUPT, "model: rows of %s: row %u", source_name(kind), i);
+        return error_set(err, ERR_CORRUPT, "model: rows of %s: row %u", matrix_name(kind), i);
     return 0;
 }
 
-static int check_weights(const struct model *m, struct error *err)
+static int check_recipe(const struct model *m, struct error *err)
 {
-    float basket = 0, similar = 0;
-    bool good = true;
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        good = good && m->sources[k].basket_weight >= 0 && m->sources[k].similar_weight >= 0;
-        basket += m->sources[k].basket_weight;
-        similar += m->sources[k].similar_weight;
-    }
-    good = good && basket <= WEIGHT_SUM_MAX && similar <= WEIGHT_SUM_MAX;
-    return good ? 0 : corrupt(err, "weights of the blend are no shares");
+    const char *what;
+    if (!recipe_valid(&m->recipe, &what))
+        return error_set(err, ERR_CORRUPT, "model: recipe: %s", what);
+    for (uint32_t i = 0; i < m->item_count; i++)
+        if (m->buyers[i] > m->user_count)
+            return error_set(err, ERR_CORRUPT, "model: buyers of item %u", i);
+    return 0;
 }
 
 static int check_vectors(const struct model *m, struct error *err)
@@ -171,12 +184,9 @@ int model_check(const struct model *m, struct error *err)
     rc = check_rules(m, err);
     if (rc)
         return rc;
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        rc = check_source(m, (enum source_kind)k, err);
-        if (rc)
-            return rc;
-    }
-    rc = check_weights(m, err);
+    rc = check_recipe(m, err);
+    for (int k = 0; k < MATRIX_COUNT && rc == 0; k++)
+        rc = check_matrix(m, (enum matrix_kind)k, err);
     if (rc)
         return rc;
     return check_vectors(m, err);

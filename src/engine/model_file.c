@@ -20,15 +20,14 @@
 /* The part "header". Fixed layout, no padding. */
 struct header {
     uint64_t magic;
-    uint32_t version, source_count;
+    uint32_t version, matrix_count;
     uint32_t item_count, basket_count, user_count, rule_count;
     uint32_t strong_count, dimensions;
     uint64_t changes, newest_order, text_bytes, antecedent_count, rules_cut, rules_candidates;
     int64_t now_ms;
-    uint64_t entries[SOURCE_COUNT];
-    float basket_weight[SOURCE_COUNT], similar_weight[SOURCE_COUNT];
+    uint64_t entries[MATRIX_COUNT];
 };
-_Static_assert(sizeof(struct header) == 144, "the header has no padding");
+_Static_assert(sizeof(struct header) == 128, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -40,8 +39,8 @@ enum length {
     PER_ANTECEDENT,
     PER_STRONG,
     PER_DIMENSION, /* items x dimensions */
-    PER_ENTRY,     /* of source 0; the others follow */
-    LENGTH_COUNT = PER_ENTRY + SOURCE_COUNT
+    PER_ENTRY,     /* of matrix 0; the others follow */
+    LENGTH_COUNT = PER_ENTRY + MATRIX_COUNT
 };
 
 struct section {
@@ -55,11 +54,11 @@ struct section {
     {                                                                                              \
         part, offsetof(struct model, member), sizeof *((struct model *)0)->member, length          \
     }
-#define SOURCE(name, kind)                                                                         \
-    SECTION(name ".start", sources[kind].rows.start, PER_ITEM_END),                                \
-        SECTION(name ".column", sources[kind].rows.column, PER_ENTRY + kind),                      \
-        SECTION(name ".value", sources[kind].rows.value, PER_ENTRY + kind),                        \
-        SECTION(name ".both", sources[kind].both, PER_ENTRY + kind)
+#define MATRIX(name, kind)                                                                         \
+    SECTION(name ".start", matrices[kind].rows.start, PER_ITEM_END),                               \
+        SECTION(name ".column", matrices[kind].rows.column, PER_ENTRY + kind),                     \
+        SECTION(name ".value", matrices[kind].rows.value, PER_ENTRY + kind),                       \
+        SECTION(name ".both", matrices[kind].both, PER_ENTRY + kind)
 
 static const struct section sections[] = {
     SECTION("items.text", items.text, PER_TEXT_BYTE),
@@ -89,9 +88,11 @@ static const struct section sections[] = {
     SECTION("rules.by_confidence_low", rule_order[SORT_CONFIDENCE_LOW], PER_RULE),
     SECTION("rules.by_improvement", rule_order[SORT_IMPROVEMENT], PER_RULE),
     SECTION("rules.by_q", rule_order[SORT_Q], PER_RULE),
-    SOURCE("llr", SOURCE_LLR),
-    SOURCE("cosine", SOURCE_COSINE),
-    SOURCE("sgns", SOURCE_SGNS),
+    SECTION("buyers", buyers, PER_ITEM),
+    MATRIX("orders", MATRIX_ORDERS),
+    MATRIX("shoppers", MATRIX_SHOPPERS),
+    MATRIX("next", MATRIX_NEXT),
+    MATRIX("alike", MATRIX_ALIKE),
     SECTION("vectors.in", vectors.in, PER_DIMENSION),
     SECTION("vectors.out", vectors.out, PER_DIMENSION),
 };
@@ -101,7 +102,7 @@ static struct header header_of(const struct model *m)
 {
     struct header h = {.magic = MAGIC,
                        .version = VERSION,
-                       .source_count = SOURCE_COUNT,
+                       .matrix_count = MATRIX_COUNT,
                        .item_count = m->item_count,
                        .basket_count = m->basket_count,
                        .user_count = m->user_count,
@@ -115,11 +116,8 @@ static struct header header_of(const struct model *m)
                        .rules_cut = m->rules.cut,
                        .rules_candidates = m->rules.candidates,
                        .now_ms = m->popularity.now_ms};
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        h.entries[k] = csr_entries(&m->sources[k].rows);
-        h.basket_weight[k] = m->sources[k].basket_weight;
-        h.similar_weight[k] = m->sources[k].similar_weight;
-    }
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        h.entries[k] = csr_entries(&m->matrices[k].rows);
     return h;
 }
 
@@ -175,6 +173,8 @@ int model_save(const struct model *m, const struct model_sink *sink, struct erro
 {
     struct header h = header_of(m);
     int rc = sink->put(sink->context, "header", &h, sizeof h, err);
+    if (rc == 0)
+        rc = sink->put(sink->context, "recipe", &m->recipe, sizeof m->recipe, err);
     for (size_t x = 0; x < SECTION_COUNT && rc == 0; x++) {
         const struct section *s = &sections[x];
         uint64_t bytes = length_of(&h, s->length) * s->size;
@@ -220,11 +220,11 @@ static int load_header(const struct model_source *source, struct header *h, stru
         return rc;
     if (h->magic != MAGIC)
         return error_set(err, ERR_CORRUPT, "model part header: not a model of this machine's kind");
-    if (h->version != VERSION || h->source_count != SOURCE_COUNT)
+    if (h->version != VERSION || h->matrix_count != MATRIX_COUNT)
         return error_set(err, ERR_CORRUPT,
                          "model: format version %" PRIu32 " with %" PRIu32
-                         " sources, this program reads %u with %u: train again",
-                         h->version, h->source_count, VERSION, (unsigned)SOURCE_COUNT);
+                         " matrices, this program reads %u with %u: train again",
+                         h->version, h->matrix_count, VERSION, (unsigned)MATRIX_COUNT);
     return 0;
 }
 
@@ -259,11 +259,8 @@ static void take_header(struct model *m, const struct header *h)
     m->strong.count = h->strong_count;
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        m->sources[k].rows.rows = m->sources[k].rows.cols = h->item_count;
-        m->sources[k].basket_weight = h->basket_weight[k];
-        m->sources[k].similar_weight = h->similar_weight[k];
-    }
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        m->matrices[k].rows.rows = m->matrices[k].rows.cols = h->item_count;
 }
 
 /* The last start of each sparse array is the length that was allocated. */
@@ -271,10 +268,10 @@ static int check_ends(const struct model *m, const struct header *h, struct erro
 {
     if (m->rules.start[h->rule_count] != h->antecedent_count)
         return error_set(err, ERR_CORRUPT, "model: the rules end elsewhere");
-    for (int k = 0; k < SOURCE_COUNT; k++)
-        if (m->sources[k].rows.start[h->item_count] != h->entries[k])
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        if (m->matrices[k].rows.start[h->item_count] != h->entries[k])
             return error_set(err, ERR_CORRUPT, "model: the rows of %s end elsewhere",
-                             source_name((enum source_kind)k));
+                             matrix_name((enum matrix_kind)k));
     return 0;
 }
 
@@ -285,6 +282,11 @@ static int load_sections(struct model *m, const struct model_source *source, str
     if (rc)
         return rc;
     take_header(m, &h);
+    rc = check_size(source, "recipe", 1, sizeof m->recipe, err);
+    if (rc == 0)
+        rc = read_part(source, "recipe", &m->recipe, sizeof m->recipe, err);
+    if (rc)
+        return rc;
     for (size_t x = 0; x < SECTION_COUNT; x++) {
         rc = load_section(m, &sections[x], length_of(&h, sections[x].length), source, err);
         if (rc)

@@ -8,6 +8,7 @@
 #include "recommend_internal.h"
 
 #include <assert.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static const char *const fallback_names[] = {NULL,
                                              "popular:history_loading"};
 static const char *const drop_names[] = {"excluded", "unavailable", "category",
                                          "price",    "in_stock",    "attributes"};
-static const char *const because_names[] = {"none",  "rule",  "neighbour",
+static const char *const because_names[] = {"none",  "rule",  "neighbour", "after",
                                             "habit", "trend", "popular"};
 _Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
 _Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
@@ -179,12 +180,21 @@ static void fill(struct request *r, bool (*next)(struct request *r, struct candi
     diversify(r);
 }
 
+/* Sums of weights have no bound; scores have, and keep their order. */
+static void bound_scores(struct request *r)
+{
+    for (uint32_t x = 0; x < r->out->count; x++) {
+        float *score = &r->s->items[x].score;
+        *score = *score < FLT_MAX ? *score / (1 + *score) : 1;
+    }
+}
+
 static void answer_from_context(struct request *r)
 {
     gather_rows(r);
-    r->out->candidates = r->s->found_count;
     blend_candidates(r);
     fill(r, blend_next);
+    bound_scores(r);
 }
 
 static void answer_popular(struct request *r)
@@ -247,7 +257,14 @@ int recommend(const struct model *m, const struct catalog *c, const struct query
     next_stamp(s);
     s->context_count = s->unknown_count = s->found_count = 0;
     *out = (struct answer){.surface = q->surface, .items = s->items, .unknown = s->unknown};
-    struct request r = {.m = m, .c = c, .q = q, .s = s, .out = out};
+    enum mix_kind mix = q->surface == SURFACE_SIMILAR ? MIX_SIMILAR : MIX_BASKET;
+    struct request r = {.m = m,
+                        .c = c,
+                        .q = q,
+                        .mix = &m->recipe.mixes[mix],
+                        .prior = &m->priors[mix],
+                        .s = s,
+                        .out = out};
     resolve_items(&r);
     out->unknown_count = s->unknown_count;
     out->fallback = answer_surface(&r);

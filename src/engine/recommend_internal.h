@@ -57,6 +57,8 @@ struct request {
     const struct model *m;
     const struct catalog *c;
     const struct query *q;
+    const struct mix *mix;     /* of the surface */
+    const struct prior *prior; /* of the mix */
     struct scratch *s;
     struct answer *out;
     const uint32_t *walk; /* popular, trending: items left to try, best first */
@@ -76,17 +78,25 @@ static inline void prefetch_entry(const struct request *r, uint32_t item)
     __builtin_prefetch(r->c->items + (slot < r->c->count ? slot : 0));
 }
 
-static inline bool pools_largest(enum source_kind kind)
+/* Where decay has come to less than this, what an item adds is not felt. */
+#define DECAY_LEAST 1e-3f
+
+/* Items of the context that count in a matrix: the newest, until decay^t < DECAY_LEAST. */
+static inline uint32_t decayed_length(const struct request *r, enum matrix_kind kind)
 {
-    return kind == SOURCE_LLR;
+    float decay = r->mix->decay[kind];
+    uint32_t count = r->s->context_count;
+    if (decay >= 1)
+        return count;
+    float most = floorf(logf(DECAY_LEAST) / logf(decay)) + 1;
+    return most < (float)count ? (uint32_t)most : count;
 }
 
-/* What an entry of a context item's row counts in the score; 0: the source is not in the blend. */
-static inline float entry_scale(const struct request *r, enum source_kind kind)
+/* What an entry of the row of the context item t steps from the end counts in the score. */
+static inline float entry_scale(const struct request *r, enum matrix_kind kind, uint32_t t)
 {
-    const struct source *s = &r->m->sources[kind];
-    float weight = r->q->surface == SURFACE_SIMILAR ? s->similar_weight : s->basket_weight;
-    return pools_largest(kind) ? weight : weight / (float)r->s->context_count;
+    float decay = r->mix->decay[kind];
+    return r->mix->weight[kind] * (decay < 1 ? powf(decay, (float)t) : 1);
 }
 
 /* candidates.c: the scratch's cells and the items of `found` (scores not yet set). */

@@ -196,7 +196,7 @@ int embeddings_rows(const struct embeddings *e, const struct embeddings_rows_par
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : job.status[w];
     if (status == 0) {
-        rows_finish(&job.rows, out);
+        rows_finish(&job.rows, out, NULL);
         return 0;
     }
     rows_deinit(&job.rows);

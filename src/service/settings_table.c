@@ -58,7 +58,7 @@ const struct option settings_options[] = {
      "budget; beyond it the support threshold is raised, and said so"},
     {"train", "max_rules", "max-rules", TYPE_U64, AT(max_rules), 100, 1e8, "1000000",
      "budget; the strongest are kept"},
-    {"train", "neighbours", "neighbours", TYPE_U32, AT(neighbours), 5, 1000, "100",
+    {"train", "neighbours", "neighbours", TYPE_U32, AT(neighbours), 5, 1000, "200",
      "best items kept per item and learner"},
     {"train", "embeddings", "embeddings", TYPE_SWITCH, AT(embeddings), 0, 0, "true",
      "train item embeddings"},

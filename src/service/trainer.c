@@ -275,6 +275,7 @@ static int build(struct training *t, struct error *err)
     t->model->newest_order = t->newest_order;
     t->out->rules = t->model->rules.count;
     t->out->model_bytes = model_bytes(t->model);
+    t->out->recipe = t->model->recipe;
     dataset_deinit(&t->data);
     arena_deinit(&t->names_arena);
     return 0;
@@ -425,6 +426,8 @@ void train_outcome_json(const struct train_outcome *o, struct buf *out)
     }
     buf_text(out, "},");
     steps_json(&o->build, out);
+    buf_text(out, ",\"recipe\":");
+    recipe_json(&o->recipe, out);
     buf_char(out, '}');
 }
 

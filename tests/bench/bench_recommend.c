@@ -1,9 +1,10 @@
-/* What one answer costs: recommend() on a made-up model of 1e5 items, 100 neighbours from each of
- * three sources, 3e5 rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items.
+/* What one answer costs: recommend() on a made-up model of 1e5 items, 200 neighbours of each, 3e5
+ * rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items, by the default recipe.
  * Half of a basket's items lie near each other, half are drawn by popularity. Also /rules on the
  * same model: pages with and without conditions.
  *
- * bench_recommend [items] [questions]. Prints "result" lines for tests/bench/run.sh. */
+ * bench_recommend [items] [questions] [neighbours]. Prints "result" lines for tests/bench/run.sh.
+ */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -16,12 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEIGHBOURS 100
-#define BASKETS    2000000u
-#define NEAR       400 /* items of one corner of the shop */
+#define BASKETS 2000000u
+#define NEAR    400 /* items of one corner of the shop */
 
 struct world {
-    uint32_t items;
+    uint32_t items, neighbours;
     uint32_t *by_rank; /* popular first */
     struct model *m;
     struct catalog c;
@@ -99,19 +99,20 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void make_rows(struct world *w, struct source *s)
+static void make_rows(struct world *w, struct matrix *s)
 {
     struct error err = ERROR_INIT;
+    const uint32_t neighbours = w->neighbours;
     const uint32_t *orders = w->m->popularity.orders_all;
-    uint64_t entries = (uint64_t)w->items * NEIGHBOURS;
+    uint64_t entries = (uint64_t)w->items * neighbours;
     uint32_t *seen = mem_zarray(w->items, sizeof *seen);
     must(csr_alloc(&s->rows, w->items, w->items, entries, 1, &err), &err);
     if (!seen || !MEM_NEW(s->both, entries))
         fail("out of memory");
     for (uint32_t i = 0; i < w->items; i++) {
-        uint64_t at = (uint64_t)i * NEIGHBOURS;
+        uint64_t at = (uint64_t)i * neighbours;
         seen[i] = i + 1;
-        for (uint32_t x = 0; x < NEIGHBOURS; x++, at++) {
+        for (uint32_t x = 0; x < neighbours; x++, at++) {
             uint32_t j = i;
             while (seen[j] == i + 1)
                 j = x % 5 < 3 ? near_item(w, i) : popular_item(w);
@@ -121,7 +122,7 @@ static void make_rows(struct world *w, struct source *s)
             s->both[at] = (orders[i] < orders[j] ? orders[i] : orders[j]) / 10;
         }
         s->rows.start[i + 1] = at;
-        qsort(s->rows.value + at - NEIGHBOURS, NEIGHBOURS, sizeof(float), descending);
+        qsort(s->rows.value + at - neighbours, neighbours, sizeof(float), descending);
     }
     free(seen);
 }
@@ -197,21 +198,19 @@ static void make_catalog(struct world *w)
     }
 }
 
-static void make_world(struct world *w, uint32_t items)
+static void make_world(struct world *w, uint32_t items, uint32_t neighbours)
 {
     struct error err = ERROR_INIT;
     rng_seed(&w->r, 7);
     w->items = items;
+    w->neighbours = neighbours;
     w->m = model_new(&err);
     must(w->m ? 0 : -1, &err);
     make_items(w);
     make_popularity(w);
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        struct source *s = &w->m->sources[k];
-        make_rows(w, s);
-        s->basket_weight = 1.0f / SOURCE_COUNT;
-        s->similar_weight = k == SOURCE_LLR ? 0 : 0.5f;
-    }
+    recipe_default(&w->m->recipe);
+    make_rows(w, &w->m->matrices[MATRIX_ORDERS]);
+    make_rows(w, &w->m->matrices[MATRIX_ALIKE]);
     make_rules(w);
     make_catalog(w);
     uint64_t begin = clock_mono_ns();
@@ -336,13 +335,14 @@ static void browse_all(const struct world *w)
 
 int main(int argc, char **argv)
 {
-    uint64_t items = 100000, questions = 2000;
+    uint64_t items = 100000, questions = 2000, neighbours = 200;
     struct world w = {0};
     if ((argc > 1 && !str_to_u64(str_of(argv[1]), &items)) ||
-        (argc > 2 && !str_to_u64(str_of(argv[2]), &questions)) || items < 1000 ||
-        items > 10000000 || questions < 100)
-        fail("usage: bench_recommend [items >= 1000] [questions >= 100]");
-    make_world(&w, (uint32_t)items);
+        (argc > 2 && !str_to_u64(str_of(argv[2]), &questions)) ||
+        (argc > 3 && !str_to_u64(str_of(argv[3]), &neighbours)) || items < 1000 ||
+        items > 10000000 || questions < 100 || neighbours > 500)
+        fail("usage: bench_recommend [items >= 1000] [questions >= 100] [neighbours <= 500]");
+    make_world(&w, (uint32_t)items, (uint32_t)neighbours);
     recommend_all(&w, (uint32_t)questions);
     browse_all(&w);
     model_unref(w.m);

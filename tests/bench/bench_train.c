@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "engine/build.h"
 #include "learn/cooc.h"
 #include "learn/popularity.h"
 #include "learn/sgns.h"
@@ -187,6 +188,32 @@ static int learn_vectors(const struct dataset *d, const struct dataset_shape *sh
     return 0;
 }
 
+static struct str name_of(void *context, uint32_t item_key)
+{
+    static char name[16];
+    (void)context;
+    snprintf(name, sizeof name, "%u", item_key);
+    return str_of(name);
+}
+
+/* All of it, as the trainer does. */
+static int build_model(const struct dataset *d, uint32_t least)
+{
+    struct build_params params = {.min_support = least};
+    struct build_report report;
+    struct step s = step_begin("model");
+    struct model *m = model_build(d, name_of, NULL, &params, &report, NULL);
+    if (!m)
+        return 1;
+    step_end(&s, report.estimate_bytes, model_bytes(m));
+    for (uint32_t x = 0; x < report.step_count; x++)
+        printf("  %-12s %7.2f s %7.2f cpu s %11llu made, %7.1f MB\n", report.steps[x].name,
+               report.steps[x].wall_s, report.steps[x].cpu_s,
+               (unsigned long long)report.steps[x].count, (double)report.steps[x].bytes / 1e6);
+    model_unref(m);
+    return 0;
+}
+
 static uint32_t argument(int argc, char **argv, int at, uint32_t otherwise)
 {
     uint64_t value = otherwise;
@@ -225,8 +252,9 @@ int main(int argc, char **argv)
         return 1;
     step_end(&s, 0, popularity.item_count);
     popularity_deinit(&popularity);
-    int bad = mine_rules(&d, &shape, argument(argc, argv, 1, uci ? 5 : 200)) ||
-              learn_pairs(&d, &shape) || learn_vectors(&d, &shape);
+    uint32_t least = argument(argc, argv, 1, uci ? 5 : 200);
+    int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) ||
+              learn_vectors(&d, &shape) || build_model(&d, least);
     dataset_deinit(&d);
     return bad;
 }

@@ -84,8 +84,8 @@ static bool undominated(const struct rules *r, uint32_t rule)
     return true;
 }
 
-/* The strongest rule from the context to the item; UINT32_MAX: none. */
-static uint32_t strongest_rule(const struct state *s, uint32_t item)
+/* The strongest rule from the context to the item that the carrier is part of; UINT32_MAX: none. */
+static uint32_t strongest_rule(const struct state *s, uint32_t item, uint32_t carrier)
 {
     const struct rules *r = &s->m->rules;
     uint32_t count = s->context_count < RULE_ITEMS ? s->context_count : RULE_ITEMS;
@@ -93,7 +93,9 @@ static uint32_t strongest_rule(const struct state *s, uint32_t item)
     uint32_t best = UINT32_MAX;
     float most = 0;
     for (uint32_t x = 0; x < r->count; x++) {
-        if (r->consequent[x] != item || !rule_subset(r, x, items, count) || !undominated(r, x))
+        uint32_t length = (uint32_t)(r->start[x + 1] - r->start[x]);
+        if (r->consequent[x] != item || !rule_subset(r, x, items, count) || !undominated(r, x) ||
+            !among(r->antecedent + r->start[x], length, carrier))
             continue;
         float strength = wilson(r->both[x], r->body[x]);
         if (strength > most) {
@@ -104,17 +106,57 @@ static uint32_t strongest_rule(const struct state *s, uint32_t item)
     return best;
 }
 
-static float source_weight(const struct state *s, int k)
+static int by_popularity(uint32_t a, uint32_t b)
 {
-    return s->q->surface == SURFACE_SIMILAR ? s->m->sources[k].similar_weight
-                                            : s->m->sources[k].basket_weight;
+    const struct popularity *p = &sort_model->popularity;
+    if (p->orders_28d[a] != p->orders_28d[b])
+        return p->orders_28d[a] > p->orders_28d[b] ? -1 : 1;
+    if (p->orders_all[a] != p->orders_all[b])
+        return p->orders_all[a] > p->orders_all[b] ? -1 : 1;
+    return str_cmp(dict_name(&sort_model->items, a), dict_name(&sort_model->items, b));
 }
 
-/* llr counts by the strongest context item, the others by the mean. */
-static float entry_share(const struct state *s, int k)
+static enum mix_kind mix_of(const struct state *s)
 {
-    float weight = source_weight(s, k);
-    return k == SOURCE_LLR ? weight : weight / (float)s->context_count;
+    return s->q->surface == SURFACE_SIMILAR ? MIX_SIMILAR : MIX_BASKET;
+}
+
+/* What an entry of the item t steps from the end of the context counts; 0: not felt any more. */
+static float entry_share(const struct state *s, int k, uint32_t t)
+{
+    const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
+    float left = powf(mix->decay[k], (float)t);
+    return left < 1e-3f ? 0 : mix->weight[k] * left;
+}
+
+static float prior_of(const struct state *s, uint32_t item)
+{
+    const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
+    const struct popularity *p = &s->m->popularity;
+    uint32_t most_all = 1, most_recent = 1;
+    if (mix->popular == 0 && mix->recent == 0)
+        return 0;
+    for (uint32_t i = 0; i < s->m->item_count; i++) {
+        most_all = p->orders_all[i] > most_all ? p->orders_all[i] : most_all;
+        most_recent = p->orders_28d[i] > most_recent ? p->orders_28d[i] : most_recent;
+    }
+    return mix->popular * (float)p->orders_all[item] / (float)most_all +
+           mix->recent * (float)p->orders_28d[item] / (float)most_recent;
+}
+
+/* Items with more of a prior, or as much of it and more popular. */
+static bool among_best_priors(const struct state *s, uint32_t item)
+{
+    const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
+    if (mix->popular == 0 && mix->recent == 0)
+        return false;
+    float own = prior_of(s, item);
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < s->m->item_count; i++) {
+        float other = prior_of(s, i);
+        before += other > own || (other == own && by_popularity(i, item) < 0);
+    }
+    return before < PRIOR_BEST_MAX;
 }
 
 static uint64_t entry_of(const struct csr *rows, uint32_t i, uint32_t j)
@@ -168,28 +210,26 @@ static float category_factor(const struct state *s, uint32_t item)
     return own && own->category.len ? 0.25f + (1 - 0.25f) * nearest : 0.5f;
 }
 
-/* False: no source has the item. */
+/* False: nothing has the item, or more speaks against it than for it. */
 static bool score_item(const struct state *s, uint32_t item, float *score)
 {
     bool touched = false;
-    *score = 0;
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        for (uint32_t x = 0; x < s->context_count && source_weight(s, k) > 0; x++) {
-            const struct csr *rows = &s->m->sources[k].rows;
-            uint64_t e = entry_of(rows, s->context[x], item);
-            if (e == UINT64_MAX)
+    *score = prior_of(s, item);
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        for (uint32_t t = 0; t < s->context_count; t++) {
+            const struct csr *rows = &s->m->matrices[k].rows;
+            uint64_t e = entry_of(rows, s->context[s->context_count - 1 - t], item);
+            if (e == UINT64_MAX || entry_share(s, k, t) == 0)
                 continue;
             touched = true;
-            float part = entry_share(s, k) * rows->value[e];
-            if (k != SOURCE_LLR)
-                *score += part;
-            else if (part > *score)
-                *score = part;
+            *score += entry_share(s, k, t) * rows->value[e];
         }
     }
-    if (touched && s->q->surface == SURFACE_SIMILAR)
+    if ((!touched && !among_best_priors(s, item)) || *score <= 0)
+        return false;
+    if (s->q->surface == SURFACE_SIMILAR)
         *score *= category_factor(s, item);
-    return touched;
+    return true;
 }
 
 static bool one_of_attributes(const struct catalog_item *item, const struct attribute_filter *f)
@@ -229,16 +269,6 @@ static enum drop why_not(const struct state *s, uint32_t item)
     return DROP_COUNT;
 }
 
-static int by_popularity(uint32_t a, uint32_t b)
-{
-    const struct popularity *p = &sort_model->popularity;
-    if (p->orders_28d[a] != p->orders_28d[b])
-        return p->orders_28d[a] > p->orders_28d[b] ? -1 : 1;
-    if (p->orders_all[a] != p->orders_all[b])
-        return p->orders_all[a] > p->orders_all[b] ? -1 : 1;
-    return str_cmp(dict_name(&sort_model->items, a), dict_name(&sort_model->items, b));
-}
-
 static int compare_scored(const void *a, const void *b)
 {
     const struct scored *x = a, *y = b;
@@ -250,7 +280,6 @@ static int compare_scored(const void *a, const void *b)
 static void take_best(const struct state *s, struct scored *all, uint32_t count,
                       struct reference *out)
 {
-    sort_model = s->m;
     qsort(all, count, sizeof *all, compare_scored);
     out->answer.candidates = count;
     memset(out->answer.dropped, 0, sizeof out->answer.dropped);
@@ -269,6 +298,12 @@ static void scores_of_trends(struct reference *out)
 {
     for (uint32_t x = 0; x < out->answer.count; x++)
         out->items[x].score = (float)-expm1(-(double)out->items[x].score);
+}
+
+static void scores_of_sums(struct reference *out)
+{
+    for (uint32_t x = 0; x < out->answer.count; x++)
+        out->items[x].score = out->items[x].score / (1 + out->items[x].score);
 }
 
 /* Trending items are sorted by the trend itself; their score is made of it afterwards. */
@@ -294,33 +329,51 @@ static uint32_t list_all(const struct state *s, bool trending, struct scored *al
 static void because_rule(const struct state *s, uint32_t rule, struct because *b)
 {
     const struct rules *r = &s->m->rules;
-    b->kind = BECAUSE_RULE;
-    b->source = "rule";
+    *b = (struct because){.kind = BECAUSE_RULE, .source = "rule"};
     for (uint64_t e = r->start[rule]; e < r->start[rule + 1]; e++)
         b->items[b->item_count++] = r->antecedent[e];
     b->count = r->both[rule];
 }
 
-static void because_neighbour(const struct state *s, uint32_t item, struct because *b)
+static void because_popular(const struct state *s, uint32_t item, struct because *b)
+{
+    const struct popularity *p = &s->m->popularity;
+    bool recent = p->orders_28d[item] > 0;
+    *b = (struct because){.kind = BECAUSE_POPULAR,
+                          .source = recent ? "orders_28d" : "orders_all",
+                          .count = recent ? p->orders_28d[item] : p->orders_all[item]};
+}
+
+/* The entry that adds the most to the score; none: popular. */
+static void because_carrier(const struct state *s, uint32_t item, struct because *b)
 {
     float most = 0;
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        for (uint32_t x = 0; x < s->context_count && source_weight(s, k) > 0; x++) {
-            const struct source *source = &s->m->sources[k];
-            uint64_t e = entry_of(&source->rows, s->context[x], item);
-            if (e == UINT64_MAX)
+    because_popular(s, item, b);
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        for (uint32_t t = 0; t < s->context_count; t++) {
+            const struct matrix *matrix = &s->m->matrices[k];
+            uint32_t carrier = s->context[s->context_count - 1 - t];
+            uint64_t e = entry_of(&matrix->rows, carrier, item);
+            if (e == UINT64_MAX || entry_share(s, k, t) * matrix->rows.value[e] <= most)
                 continue;
-            float share = entry_share(s, k) * source->rows.value[e];
-            if (share <= most)
-                continue;
-            most = share;
-            *b = (struct because){.kind = BECAUSE_NEIGHBOUR,
-                                  .items = {s->context[x]},
+            most = entry_share(s, k, t) * matrix->rows.value[e];
+            *b = (struct because){.kind = k == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
+                                  .items = {carrier},
                                   .item_count = 1,
-                                  .count = source->both[e],
-                                  .source = source_name((enum source_kind)k)};
+                                  .count = matrix->both[e],
+                                  .source = matrix_name((enum matrix_kind)k)};
         }
     }
+}
+
+static void because_context(const struct state *s, uint32_t item, struct because *b)
+{
+    because_carrier(s, item, b);
+    if (s->q->surface != SURFACE_BASKET || b->kind == BECAUSE_POPULAR)
+        return;
+    uint32_t rule = strongest_rule(s, item, b->items[0]);
+    if (rule != UINT32_MAX)
+        because_rule(s, rule, b);
 }
 
 static void explain_all(const struct state *s, enum surface answered, struct reference *out)
@@ -329,19 +382,13 @@ static void explain_all(const struct state *s, enum surface answered, struct ref
         uint32_t item = out->items[x].item;
         struct because *b = &out->items[x].because;
         const struct popularity *p = &s->m->popularity;
-        uint32_t rule = answered == SURFACE_BASKET ? strongest_rule(s, item) : UINT32_MAX;
-        if (rule != UINT32_MAX)
-            because_rule(s, rule, b);
-        else if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
-            because_neighbour(s, item, b);
+        if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
+            because_context(s, item, b);
         else if (answered == SURFACE_TRENDING)
             *b = (struct because){
                 .kind = BECAUSE_TREND, .source = "orders_7d", .count = p->orders_7d[item]};
         else
-            *b = (struct because){.kind = BECAUSE_POPULAR,
-                                  .source = p->orders_28d[item] ? "orders_28d" : "orders_all",
-                                  .count = p->orders_28d[item] ? p->orders_28d[item]
-                                                               : p->orders_all[item]};
+            because_popular(s, item, b);
     }
 }
 
@@ -355,6 +402,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
         abort();
     }
     *s = (struct state){.m = m, .c = c, .q = q};
+    sort_model = m;
     memset(out, 0, sizeof *out);
     out->answer.surface = q->surface;
     resolve(s, out);
@@ -369,6 +417,8 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     take_best(s, all, count, out);
     if (q->surface == SURFACE_TRENDING)
         scores_of_trends(out);
+    if (needs_context)
+        scores_of_sums(out);
     if (needs_context && q->item_count == 0)
         out->answer.fallback = FALLBACK_EMPTY_CONTEXT;
     else if (needs_context && s->context_count == 0)

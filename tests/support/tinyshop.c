@@ -125,7 +125,7 @@ void tinyshop_train(struct tinyshop *t, const struct build_params *params)
                                     .max_fisher_p = 1,
                                     .max_q = 1,
                                     .redundant_rules = true,
-                                    .sgns = {.dimensions = 8, .epochs = 2}};
+                                    .sgns = {.epochs = 2}};
     model_unref(t->m);
     t->m = model_build(&t->d, tinyshop_name, t, params ? params : &defaults, NULL, &err);
     must(t->m ? 0 : -1, &err);
@@ -154,6 +154,26 @@ uint32_t tinyshop_count(const struct tinyshop *t, const uint32_t *items, uint32_
     for (uint32_t b = 0; b < t->d.basket_count; b++) {
         uint32_t held = 0;
         while (held < count && basket_has(&t->d.baskets, b, items[held]))
+            held++;
+        hits += held == count;
+    }
+    return hits;
+}
+
+static bool shopper_has(const struct tinyshop *t, uint32_t user, uint32_t item)
+{
+    for (uint32_t b = 0; b < t->d.basket_count; b++)
+        if (t->d.user[b] == user && basket_has(&t->d.baskets, b, item))
+            return true;
+    return false;
+}
+
+uint32_t tinyshop_shoppers(const struct tinyshop *t, const uint32_t *items, uint32_t count)
+{
+    uint32_t hits = 0;
+    for (uint32_t u = 0; u < t->d.user_count; u++) {
+        uint32_t held = 0;
+        while (held < count && shopper_has(t, u, items[held]))
             held++;
         hits += held == count;
     }

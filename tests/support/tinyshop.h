@@ -23,7 +23,7 @@ void tinyshop_random(struct tinyshop *t, uint32_t items, uint32_t baskets, uint6
  * items are in the catalogue, available, without category, price, stock and attributes. */
 void tinyshop_orders(struct tinyshop *t, const char *const *orders, uint32_t count);
 
-/* Trains; zero parameters but min_support 2. */
+/* Trains; NULL: all rules of support 2, little time for embeddings. */
 void tinyshop_train(struct tinyshop *t, const struct build_params *params);
 void tinyshop_free(struct tinyshop *t);
 
@@ -31,6 +31,9 @@ struct str tinyshop_name(void *shop, uint32_t item_key); /* for model_build */
 
 /* Baskets that hold all the items (dataset indices), counted one by one. */
 uint32_t tinyshop_count(const struct tinyshop *t, const uint32_t *items, uint32_t count);
+
+/* Shoppers whose orders together hold all the items, counted one by one. */
+uint32_t tinyshop_shoppers(const struct tinyshop *t, const uint32_t *items, uint32_t count);
 
 /* Dataset index of a name; aborts when there is none. */
 uint32_t tinyshop_item(const struct tinyshop *t, const char *name);

@@ -19,7 +19,7 @@ static const struct build_params small = {.min_support = 2,
                                           .max_q = 1,
                                           .redundant_rules = true,
                                           .neighbours = 5,
-                                          .sgns = {.dimensions = 8, .epochs = 1}};
+                                          .sgns = {.epochs = 1}};
 
 static struct model *build(struct tinyshop *t, const struct build_params *p,
                            struct build_report *report)
@@ -76,16 +76,20 @@ static void evidence_equals_a_recount(void **state)
     (void)state;
     tinyshop_random(&t, 30, 200, 3);
     tinyshop_train(&t, &small);
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        const struct source *s = &t.m->sources[k];
-        for (uint32_t i = 0; i < t.m->item_count; i++) {
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        const struct matrix *s = &t.m->matrices[k];
+        bool of_orders = k == MATRIX_ORDERS || k == MATRIX_ALIKE;
+        for (uint32_t i = 0; i < t.m->item_count && k != MATRIX_NEXT; i++) {
             for (uint64_t e = s->rows.start[i]; e < s->rows.start[i + 1]; e++, checked++) {
                 uint32_t pair[] = {i, s->rows.column[e]};
-                assert_int_equal(s->both[e], tinyshop_count(&t, pair, 2));
+                assert_int_equal(s->both[e], of_orders ? tinyshop_count(&t, pair, 2)
+                                                       : tinyshop_shoppers(&t, pair, 2));
                 assert_true(s->both[e] > 0);
             }
         }
     }
+    for (uint32_t i = 0; i < t.m->item_count; i++)
+        assert_int_equal(t.m->buyers[i], tinyshop_shoppers(&t, &i, 1));
     assert_true(checked > 300);
     tinyshop_free(&t);
 }
@@ -111,7 +115,7 @@ static void evidence_counts_orders_of_any_size_the_dataset_kept(void **state)
     p.without_sgns = true;
     p.min_support = 3;
     struct model *m = build(&t, &p, NULL);
-    const struct source *s = &m->sources[SOURCE_COSINE];
+    const struct matrix *s = &m->matrices[MATRIX_ALIKE];
     assert_int_equal(s->rows.column[0], 1);
     assert_int_equal(s->both[0], 2);
     assert_int_equal(s->both[1], 1);
@@ -119,22 +123,21 @@ static void evidence_counts_orders_of_any_size_the_dataset_kept(void **state)
     tinyshop_free(&t);
 }
 
-static void rows_are_scaled_to_one_and_as_long_as_asked(void **state)
+static void rows_are_as_long_as_asked(void **state)
 {
     struct tinyshop t;
+    uint32_t full = 0;
     (void)state;
     tinyshop_random(&t, 30, 200, 5);
     tinyshop_train(&t, &small);
-    for (int k = 0; k < SOURCE_COUNT; k++) {
-        const struct csr *rows = &t.m->sources[k].rows;
-        float largest = 0;
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        const struct csr *rows = &t.m->matrices[k].rows;
         for (uint32_t i = 0; i < t.m->item_count; i++) {
             assert_true(rows->start[i + 1] - rows->start[i] <= 5);
-            if (rows->start[i + 1] > rows->start[i] && rows->value[rows->start[i]] > largest)
-                largest = rows->value[rows->start[i]];
+            full += rows->start[i + 1] - rows->start[i] == 5;
         }
-        assert_true(largest == 1);
     }
+    assert_true(full > 60);
     tinyshop_free(&t);
 }
 
@@ -163,7 +166,7 @@ static void the_model_does_not_depend_on_the_threads(void **state)
     tinyshop_free(&t);
 }
 
-static void without_embeddings_their_rows_are_empty(void **state)
+static void without_embeddings_the_other_learners_speak(void **state)
 {
     struct tinyshop t;
     struct build_params p = small;
@@ -171,9 +174,11 @@ static void without_embeddings_their_rows_are_empty(void **state)
     tinyshop_random(&t, 30, 200, 7);
     p.without_sgns = true;
     tinyshop_train(&t, &p);
-    assert_int_equal(csr_entries(&t.m->sources[SOURCE_SGNS].rows), 0);
     assert_int_equal(t.m->vectors.dimensions, 0);
-    assert_true(csr_entries(&t.m->sources[SOURCE_LLR].rows) > 0);
+    assert_true(csr_entries(&t.m->matrices[MATRIX_ALIKE].rows) > 0);
+    p.without_sgns = false;
+    tinyshop_train(&t, &p);
+    assert_int_equal(t.m->vectors.dimensions, 64);
     tinyshop_free(&t);
 }
 
@@ -272,7 +277,8 @@ static void a_memory_limit_below_the_estimate_refuses_with_both_numbers(void **s
 
 static void the_estimate_grows_with_the_shop_and_the_budgets(void **state)
 {
-    struct dataset_shape shape = {.orders = 2000000, .lines = 10000000, .items = 100000};
+    struct dataset_shape shape = {
+        .orders = 2000000, .lines = 10000000, .items = 100000, .users = 300000};
     struct build_params p = {.neighbours = 100};
     struct estimate base, more;
     (void)state;
@@ -295,6 +301,54 @@ static void the_estimate_grows_with_the_shop_and_the_budgets(void **state)
     p.max_rules = 2000000;
     build_estimate(&shape, &p, &more);
     assert_true(more.model_bytes > base.model_bytes);
+    p.max_rules = 0;
+    shape.users = 0;
+    build_estimate(&shape, &p, &more);
+    assert_int_equal(more.histories_bytes, 0);
+    assert_true(more.model_bytes < base.model_bytes && base.histories_bytes > 0);
+}
+
+static void the_estimate_follows_the_recipe(void **state)
+{
+    struct dataset_shape shape = {
+        .orders = 2000000, .lines = 10000000, .items = 100000, .users = 300000};
+    struct recipe recipe;
+    struct build_params p = {.recipe = &recipe};
+    struct estimate base, more;
+    (void)state;
+    recipe_default(&recipe);
+    build_estimate(&shape, &p, &base);
+    build_estimate(&shape, &(struct build_params){0}, &more);
+    assert_memory_equal(&base, &more, sizeof base);
+    recipe.ingredients[0].neighbours = 500;
+    build_estimate(&shape, &p, &more);
+    assert_true(more.rows_bytes > base.rows_bytes);
+    recipe_default(&recipe);
+    recipe.ingredients[recipe.ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_ORDERS, .learner = LEARNER_SGNS, .share = 1, .rank = 128};
+    build_estimate(&shape, &p, &more);
+    assert_true(more.sgns_bytes > base.sgns_bytes && more.model_bytes > base.model_bytes);
+    recipe.ingredient_count = 2; /* of orders alone */
+    build_estimate(&shape, &p, &more);
+    assert_int_equal(more.sgns_bytes, 0);
+    assert_true(more.model_bytes < base.model_bytes);
+}
+
+static void a_recipe_out_of_range_is_invalid(void **state)
+{
+    struct tinyshop t;
+    struct recipe recipe;
+    struct build_params p = small;
+    struct error err = ERROR_INIT;
+    (void)state;
+    tinyshop_random(&t, 30, 200, 14);
+    recipe_default(&recipe);
+    recipe.mixes[MIX_BASKET].decay[MATRIX_ORDERS] = 0;
+    p.recipe = &recipe;
+    assert_null(model_build(&t.d, tinyshop_name, &t, &p, NULL, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_non_null(strstr(err.text, "decay"));
+    tinyshop_free(&t);
 }
 
 static struct str cancel_at(void *context, uint32_t item_key)
@@ -388,13 +442,15 @@ int main(void)
         cmocka_unit_test(each_step_is_reported),
         cmocka_unit_test(evidence_equals_a_recount),
         cmocka_unit_test(evidence_counts_orders_of_any_size_the_dataset_kept),
-        cmocka_unit_test(rows_are_scaled_to_one_and_as_long_as_asked),
+        cmocka_unit_test(rows_are_as_long_as_asked),
         cmocka_unit_test(the_model_does_not_depend_on_the_threads),
-        cmocka_unit_test(without_embeddings_their_rows_are_empty),
+        cmocka_unit_test(without_embeddings_the_other_learners_speak),
         cmocka_unit_test(rules_are_the_productive_ones_unless_asked_for_all),
         cmocka_unit_test(the_threshold_is_a_share_a_count_or_five),
         cmocka_unit_test(a_memory_limit_below_the_estimate_refuses_with_both_numbers),
         cmocka_unit_test(the_estimate_grows_with_the_shop_and_the_budgets),
+        cmocka_unit_test(the_estimate_follows_the_recipe),
+        cmocka_unit_test(a_recipe_out_of_range_is_invalid),
         cmocka_unit_test(training_can_be_cancelled),
         cmocka_unit_test(no_orders_or_names_that_repeat_are_invalid),
         cmocka_unit_test(one_order_of_one_item_is_enough),

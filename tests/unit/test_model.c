@@ -255,7 +255,7 @@ static void another_format_version_says_so(void **state)
 
 static void numbers_that_are_not_finite_are_refused(void **state)
 {
-    static const char *const names[] = {"popularity.trend", "llr.value", "cosine.value",
+    static const char *const names[] = {"popularity.trend", "orders.value", "alike.value",
                                         "vectors.in", "vectors.out"};
     struct tinyshop t;
     struct parts parts;

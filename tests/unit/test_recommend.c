@@ -105,19 +105,42 @@ static void make_query(struct random_query *to, const struct tinyshop *t, struct
     random_filter(to, r);
 }
 
+/* Every matrix speaks, the newest items most, and popularity of both kinds. */
+static struct build_params mixed_params(struct recipe *recipe)
+{
+    struct mix *mix = &recipe->mixes[MIX_BASKET];
+    recipe_default(recipe);
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        mix->weight[k] = 1.0f / (float)(1 + k);
+        mix->decay[k] = 1 - 0.2f * (float)k;
+    }
+    mix->popular = 0.1f;
+    mix->recent = 0.2f;
+    recipe->mixes[MIX_SIMILAR].popular = 0.05f;
+    return (struct build_params){.min_support = 2,
+                                 .max_fisher_p = 1,
+                                 .max_q = 1,
+                                 .redundant_rules = true,
+                                 .neighbours = 8,
+                                 .recipe = recipe,
+                                 .sgns = {.epochs = 2}};
+}
+
 static void equals_the_obvious_way_on_random_shops(void **state)
 {
     struct reference *want = calloc(1, sizeof *want);
     struct scratch *s = new_scratch();
-    uint32_t rules = 0, neighbours = 0, fallbacks = 0;
+    uint32_t reasons[BECAUSE_POPULAR + 1] = {0}, fallbacks = 0;
     (void)state;
     assert_non_null(want);
     for (uint64_t seed = 1; seed <= 12; seed++) {
         struct tinyshop t;
         struct rng r;
+        struct recipe recipe;
+        struct build_params mixed = mixed_params(&recipe);
         rng_seed(&r, 100 + seed);
         tinyshop_random(&t, 12 + 6 * (uint32_t)seed, 40 * (uint32_t)seed, seed);
-        tinyshop_train(&t, NULL);
+        tinyshop_train(&t, seed % 2 ? &mixed : NULL);
         for (uint32_t x = 0; x < 60; x++) {
             struct random_query q;
             make_query(&q, &t, &r);
@@ -125,15 +148,14 @@ static void equals_the_obvious_way_on_random_shops(void **state)
             reference_recommend(t.m, &t.c, &q.q, want);
             assert_same_answer(&got, &want->answer);
             fallbacks += got.fallback != FALLBACK_NONE;
-            for (uint32_t y = 0; y < got.count; y++) {
-                rules += got.items[y].because.kind == BECAUSE_RULE;
-                neighbours += got.items[y].because.kind == BECAUSE_NEIGHBOUR;
-            }
+            for (uint32_t y = 0; y < got.count; y++)
+                reasons[got.items[y].because.kind]++;
         }
         tinyshop_free(&t);
     }
-    assert_true(rules > 100);
-    assert_true(neighbours > 100);
+    assert_true(reasons[BECAUSE_RULE] > 100);
+    assert_true(reasons[BECAUSE_NEIGHBOUR] > 100);
+    assert_true(reasons[BECAUSE_POPULAR] > 100);
     assert_true(fallbacks > 10);
     scratch_free(s);
     free(want);

@@ -210,7 +210,7 @@ static void names_are_those_of_the_interface(void **state)
     assert_string_equal(drop_name(DROP_IN_STOCK), "in_stock");
     assert_string_equal(because_kind_name(BECAUSE_RULE), "rule");
     assert_string_equal(because_kind_name(BECAUSE_POPULAR), "popular");
-    assert_string_equal(source_name(SOURCE_COSINE), "cosine");
+    assert_string_equal(because_kind_name(BECAUSE_AFTER), "after");
 }
 
 int main(void)

@@ -1,0 +1,79 @@
+/* The recipe of a model: which learners speak in which matrix, with which parameters, and how each
+ * surface adds the matrices up. Chosen on a later slice of the orders (eval/fit.h) or the default,
+ * and kept with the model.
+ *
+ * A model has one matrix for each way in which items come together; the rows of all learners of a
+ * matrix are added up when the model is built (learn/combine.h), each normalised by its scale: the
+ * mean over all sales of the largest weight in the sold item's row. */
+#ifndef ENGINE_RECIPE_H
+#define ENGINE_RECIPE_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum matrix_kind {
+    MATRIX_ORDERS,   /* in one order */
+    MATRIX_SHOPPERS, /* by one shopper, whenever */
+    MATRIX_NEXT,     /* by one shopper, this after that */
+    MATRIX_ALIKE,    /* instead of each other: rows of look-alikes */
+    MATRIX_COUNT
+};
+const char *matrix_name(enum matrix_kind kind); /* "orders", "shoppers", "next", "alike" */
+
+enum learner_kind {
+    LEARNER_COSINE,
+    LEARNER_JACCARD,
+    LEARNER_LLR,
+    LEARNER_CONFIDENCE,
+    LEARNER_RIDGE,
+    LEARNER_SEQUENCE,
+    LEARNER_LOWRANK,
+    LEARNER_SGNS,
+    LEARNER_COUNT
+};
+const char *learner_name(enum learner_kind learner); /* "cosine", … */
+
+struct ingredient {
+    enum matrix_kind matrix;
+    enum learner_kind learner;
+    float share;         /* of the learner's normalised rows in the matrix; 0: not made */
+    uint32_t neighbours; /* ridge: K */
+    float lambda;        /* ridge */
+    float unit_power;    /* ridge: a unit of b items counts b^-unit_power */
+    uint32_t distance;   /* sequence: D */
+    float gap_power, source_power, target_power; /* sequence */
+    uint32_t rank;                               /* lowrank, sgns: dimensions, at most 512;
+                                                    sgns: a multiple of 8 */
+};
+
+/* What a surface adds up. An item t steps from the end of the context counts decay^t. */
+enum mix_kind { MIX_BASKET, MIX_SIMILAR, MIX_PERSONAL, MIX_SESSION, MIX_COUNT };
+const char *mix_name(enum mix_kind kind); /* "basket", "similar", "personal", "session" */
+
+struct mix {
+    float weight[MATRIX_COUNT]; /* >= 0; 0: the matrix has no say */
+    float decay[MATRIX_COUNT];  /* (0,1] */
+    float popular, recent; /* >= 0: of an item's orders of all time and of the last 28 days, each as
+                              a share of the best seller's */
+};
+
+#define RECIPE_INGREDIENTS_MAX 32
+struct recipe {
+    struct ingredient ingredients[RECIPE_INGREDIENTS_MAX];
+    uint32_t ingredient_count;
+    struct mix mixes[MIX_COUNT];
+};
+
+/* What a shop with too few orders to choose by gets; good on all data tried (docs/evaluation.md).
+ */
+void recipe_default(struct recipe *r);
+
+/* True when every number is in its range; else false and *what names the first that is not. */
+bool recipe_valid(const struct recipe *r, const char **what);
+
+/* {"ingredients":[{"matrix":"orders","learner":"ridge","share":1,"neighbours":200,…}],
+ *  "mixes":{"basket":{"weights":{"orders":1},"decays":{…},"popular":0,"recent":0},…}} */
+void recipe_json(const struct recipe *r, struct buf *out);
+#endif

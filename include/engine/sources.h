@@ -1,0 +1,50 @@
+/* The rows of every ingredient of a recipe for one dataset, before they are added up: what training
+ * combines into matrices, and what fitting a recipe weighs against each other (eval/fit.h). */
+#ifndef ENGINE_SOURCES_H
+#define ENGINE_SOURCES_H
+
+#include "data/histories.h"
+#include "engine/recipe.h"
+#include "learn/cooc.h"
+#include "learn/sgns.h"
+
+struct source_params {
+    uint32_t keep;                  /* entries of each row; 0: 200 */
+    const struct sgns_params *sgns; /* of ingredients of that learner; NULL: none is made */
+    uint32_t threads;               /* 0: one per core */
+    struct progress *progress;
+};
+
+struct sources {
+    const struct dataset *d;
+    const struct recipe *recipe;
+    struct source_params params;
+    struct csr rows[RECIPE_INGREDIENTS_MAX]; /* of ingredient x, divided by its scale; without
+                                                start: not made */
+    uint32_t *after[RECIPE_INGREDIENTS_MAX]; /* sequence: the evidence of its entries */
+    struct cooc orders, shoppers;            /* the evidence of the other matrices */
+    struct histories histories; /* row u of user u; empty: more than 1000 distinct items */
+    struct embeddings vectors;  /* of sgns; the caller may take them */
+};
+
+/* Keeps the pointers. */
+void sources_init(struct sources *s, const struct dataset *d, const struct recipe *recipe,
+                  const struct source_params *params);
+void sources_deinit(struct sources *s); /* may run twice */
+
+/* Makes the rows of the matrix's ingredients with a share above 0, and what they need that is not
+ * there yet. Matrices of shoppers stay without when no order has one. ERR_NOMEM, ERR_CANCELLED,
+ * ERR_NOT_FOUND (a library), ERR_INVALID. */
+int sources_make(struct sources *s, enum matrix_kind kind, struct error *err) WARN_UNUSED;
+
+/* The matrix as the recipe has it: its ingredients' rows added up, and the evidence of each entry.
+ * An entry without evidence, a guess nobody can check, is left out. Outputs stay empty without
+ * rows. */
+int sources_combine(const struct sources *s, enum matrix_kind kind, const uint32_t *rank,
+                    struct csr *rows, uint32_t **both, struct error *err) WARN_UNUSED;
+
+void sources_drop(struct sources *s, enum matrix_kind kind); /* frees the matrix's rows */
+
+/* The mean over all sales of the largest weight in the sold item's row; 0 for empty rows. */
+double rows_scale(const struct csr *rows, const uint32_t *item_orders);
+#endif
