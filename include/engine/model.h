@@ -21,7 +21,7 @@
  * more than 1000 distinct items are not learnt from, nor counted. */
 struct matrix {
     struct csr rows; /* item -> best items; weights of either sign, largest first */
-    uint32_t *both;  /* [entries] the evidence, >= 1 */
+    uint32_t *both;  /* [entries] the evidence; >= 1, but for what low rank says of shoppers */
 };
 
 /* What /rules can sort by. Support and count are one order. */

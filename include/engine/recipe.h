@@ -55,6 +55,9 @@ const char *mix_name(enum mix_kind kind); /* "basket", "similar", "personal", "s
 struct mix {
     float weight[MATRIX_COUNT]; /* >= 0; 0: the matrix has no say */
     float decay[MATRIX_COUNT];  /* (0,1] */
+    float habit; /* >= 0: of each of the known shopper's earlier orders with the item, the newest
+                    counting 1, each one before it habit_decay times as much */
+    float habit_decay;     /* (0,1] */
     float popular, recent; /* >= 0: of an item's orders of all time and of the last 28 days, each as
                               a share of the best seller's */
 };

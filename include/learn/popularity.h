@@ -19,5 +19,8 @@ struct popularity {
 
 int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity *out,
                      struct error *err) WARN_UNUSED;
+/* prior[item] = popular x its orders + recent x its orders of the last 28 days, each as a share of
+ * the best seller's. */
+void popularity_prior(const struct popularity *p, float popular, float recent, float *prior);
 void popularity_deinit(struct popularity *p);
 #endif

@@ -94,7 +94,7 @@ static int build_prior(const struct model *m, const struct mix *mix, struct prio
                        struct error *err)
 {
     const struct popularity *p = &m->popularity;
-    uint32_t n = m->item_count, most_all = 1, most_recent = 1;
+    uint32_t n = m->item_count;
     struct topk best;
     struct topk_entry entries[PRIOR_BEST_MAX];
     if (mix->popular == 0 && mix->recent == 0)
@@ -102,16 +102,10 @@ static int build_prior(const struct model *m, const struct mix *mix, struct prio
     out->best_count = n < PRIOR_BEST_MAX ? n : PRIOR_BEST_MAX;
     if (!MEM_NEW(out->of_item, n) || !MEM_NEW(out->best, out->best_count))
         return error_set(err, ERR_NOMEM, "model: out of memory");
-    for (uint32_t i = 0; i < n; i++) {
-        most_all = p->orders_all[i] > most_all ? p->orders_all[i] : most_all;
-        most_recent = p->orders_28d[i] > most_recent ? p->orders_28d[i] : most_recent;
-    }
+    popularity_prior(p, mix->popular, mix->recent, out->of_item);
     topk_init(&best, entries, out->best_count);
-    for (uint32_t i = 0; i < n; i++) {
-        out->of_item[i] = mix->popular * (float)p->orders_all[i] / (float)most_all +
-                          mix->recent * (float)p->orders_28d[i] / (float)most_recent;
+    for (uint32_t i = 0; i < n; i++)
         topk_offer(&best, i, out->of_item[i], p->rank[i]);
-    }
     topk_sort(&best);
     for (uint32_t x = 0; x < out->best_count; x++)
         out->best[x] = entries[x].item;

@@ -100,7 +100,7 @@ static bool evidence_is_good(const struct model *m, enum matrix_kind kind, uint3
                              uint64_t of_i, uint64_t of_j)
 {
     uint32_t all = kind == MATRIX_SHOPPERS ? m->user_count : m->basket_count;
-    if (both == 0 || both > of_i || both > of_j)
+    if ((both == 0 && kind != MATRIX_SHOPPERS) || both > of_i || both > of_j)
         return false;
     return kind == MATRIX_NEXT || of_i + of_j - both <= all;
 }

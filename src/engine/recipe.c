@@ -62,9 +62,11 @@ void recipe_default(struct recipe *r)
                   [MIX_SIMILAR] = {.weight = {[MATRIX_ALIKE] = 1}},
                   [MIX_PERSONAL] = {.weight = {[MATRIX_SHOPPERS] = 1, [MATRIX_NEXT] = 1}},
                   [MIX_SESSION] = {.weight = {[MATRIX_ORDERS] = 1, [MATRIX_NEXT] = 1}}}};
-    for (int k = 0; k < MIX_COUNT; k++)
+    for (int k = 0; k < MIX_COUNT; k++) {
+        r->mixes[k].habit_decay = 0.9f;
         for (int x = 0; x < MATRIX_COUNT; x++)
             r->mixes[k].decay[x] = 1;
+    }
     for (int k = MIX_PERSONAL; k <= MIX_SESSION; k++) {
         r->mixes[k].decay[MATRIX_ORDERS] = 0.8f;
         r->mixes[k].decay[MATRIX_SHOPPERS] = 0.8f;
@@ -108,6 +110,8 @@ static const char *mix_fault(const struct mix *m)
         if (!(m->decay[k] > 0) || m->decay[k] > 1)
             return "decay of a matrix";
     }
+    if (!in_range(m->habit, 0, 1e6f) || !(m->habit_decay > 0) || m->habit_decay > 1)
+        return "habit";
     return in_range(m->popular, 0, 1e6f) && in_range(m->recent, 0, 1e6f) ? NULL : "popularity";
 }
 
@@ -175,6 +179,8 @@ static void mix_json(const struct mix *m, struct buf *out)
         comma = ",";
     }
     buf_char(out, '}');
+    member(out, "habit", plain(m->habit));
+    member(out, "habit_decay", plain(m->habit_decay));
     member(out, "popular", plain(m->popular));
     member(out, "recent", plain(m->recent));
     buf_char(out, '}');

@@ -137,6 +137,10 @@ static const struct entrant entrants[] = {
      .needs_valid = true,
      .counts_pairs = true,
      .train = entrant_train_ridge},
+    {.name = "blend",
+     .about = "what basketd serves: its learners weighed against each other on the validation",
+     .needs_valid = true,
+     .train = entrant_train_blend},
 };
 #define ENTRANT_COUNT (sizeof entrants / sizeof entrants[0])
 

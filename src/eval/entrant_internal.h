@@ -9,5 +9,6 @@ int entrant_rows(const struct training *t, const char *name, struct csr *rows,
                  struct contender *out, struct error *err) WARN_UNUSED;
 
 int entrant_train_ridge(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_blend(const struct training *t, struct contender *out, struct error *err);
 
 #endif

@@ -92,6 +92,18 @@ int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity 
     return 0;
 }
 
+void popularity_prior(const struct popularity *p, float popular, float recent, float *prior)
+{
+    uint32_t most_all = 1, most_recent = 1;
+    for (uint32_t i = 0; i < p->item_count; i++) {
+        most_all = p->orders_all[i] > most_all ? p->orders_all[i] : most_all;
+        most_recent = p->orders_28d[i] > most_recent ? p->orders_28d[i] : most_recent;
+    }
+    for (uint32_t i = 0; i < p->item_count; i++)
+        prior[i] = popular * (float)p->orders_all[i] / (float)most_all +
+                   recent * (float)p->orders_28d[i] / (float)most_recent;
+}
+
 void popularity_deinit(struct popularity *p)
 {
     free(p->orders_all);

@@ -1,0 +1,47 @@
+/* The rehearsal of a training: the newest orders are held back, the recipe is fitted and the model
+ * it makes of the older ones judged on them against the live model. Then training may learn from
+ * all. Pure computation; any thread. */
+#ifndef EVAL_REHEARSAL_H
+#define EVAL_REHEARSAL_H
+
+#include "engine/model.h"
+#include "eval/fit.h"
+#include "eval/gate.h"
+
+struct rehearsal_params { /* zero = default */
+    double held_back;     /* share of the orders; 0: .1 */
+    uint32_t questions;   /* of each surface; 0: 8000 */
+    uint32_t keep;        /* entries of a row; 0: 200 */
+    struct model *live;   /* NULL: nothing to compare with */
+    bool without_gate;
+    uint64_t seed;
+    uint32_t threads;
+    struct progress *progress;
+};
+
+/* Of one surface. */
+struct rehearsed {
+    enum mix_kind mix;
+    bool held;         /* there were questions enough */
+    char why_not[160]; /* else the reason */
+    struct fit_report fit;
+    struct gate gate;
+};
+
+enum { REHEARSED_BASKET, REHEARSED_PERSONAL, REHEARSED_COUNT };
+
+struct rehearsal {
+    struct recipe recipe;
+    struct rehearsed surface[REHEARSED_COUNT];
+    bool refused; /* by the gate of any surface */
+};
+
+/* ERR_NOMEM, ERR_CANCELLED, what learners say. Too few orders, or none of known shoppers, are no
+ * error: the menu's own shares stay. */
+int rehearse(const struct dataset *d, const struct rehearsal_params *params, struct rehearsal *out,
+             struct error *err) WARN_UNUSED;
+
+/* {"refused":false,"basket":{"questions":8000,"ndcg_menu":.1,"ndcg":.12,"gate":{…}},
+ *  "personal":{"skipped":"no order has a shopper"}} */
+void rehearsal_json(const struct rehearsal *r, struct buf *out);
+#endif

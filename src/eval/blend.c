@@ -1,0 +1,68 @@
+/* The blend as an evaluation sees it: the recipe fitted on the validation, its matrices made of the
+ * training as a model's are, and the mix of the task over them. */
+#include "base/mem.h"
+#include "entrant_internal.h"
+#include "eval/contender_mix.h"
+#include "eval/fit.h"
+
+#include <stdlib.h>
+
+static enum mix_kind mix_of(const struct split *split)
+{
+    switch (split->task) {
+    case TASK_BASKET:
+        return MIX_BASKET;
+    case TASK_SESSION:
+        return MIX_SESSION;
+    case TASK_PERSONAL:
+    case TASK_REBUY:
+        break;
+    }
+    return MIX_PERSONAL;
+}
+
+static int make_rows(const struct training *t, const struct recipe *recipe, const struct mix *mix,
+                     struct csr rows[MATRIX_COUNT], struct error *err)
+{
+    struct source_params params = {.threads = t->threads, .progress = t->progress};
+    struct sources sources;
+    int rc = 0;
+    sources_init(&sources, &t->split.train, recipe, &params);
+    for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
+        uint32_t *both = NULL;
+        if (!(mix->weight[k] > 0))
+            continue;
+        rc = sources_make(&sources, (enum matrix_kind)k, err);
+        if (rc == 0)
+            rc =
+                sources_combine(&sources, (enum matrix_kind)k, t->split.rank, &rows[k], &both, err);
+        free(both);
+    }
+    sources_deinit(&sources);
+    return rc;
+}
+
+int entrant_train_blend(const struct training *t, struct contender *out, struct error *err)
+{
+    enum mix_kind kind = mix_of(&t->split);
+    struct recipe recipe;
+    struct csr rows[MATRIX_COUNT] = {0};
+    struct fit_params params = {.threads = t->threads, .progress = t->progress};
+    float *prior = NULL;
+    recipe_menu(&recipe, t->split.train.item_count);
+    int rc = t->earlier
+                 ? recipe_fit(&t->earlier->split, &recipe, kind, &params, &recipe, NULL, NULL, err)
+                 : 0;
+    const struct mix *mix = &recipe.mixes[kind];
+    if (rc == 0)
+        rc = make_rows(t, &recipe, mix, rows, err);
+    if (rc == 0 && !MEM_NEW(prior, t->split.train.item_count))
+        rc = error_set(err, ERR_NOMEM, "training: out of memory");
+    if (rc) {
+        for (int k = 0; k < MATRIX_COUNT; k++)
+            csr_deinit(&rows[k]);
+        return rc;
+    }
+    popularity_prior(&t->popularity, mix->popular, mix->recent, prior);
+    return contender_mix("blend", mix, rows, prior, out, err);
+}

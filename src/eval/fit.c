@@ -1,0 +1,321 @@
+/* A trial of a step costs one multiplication and one comparison a candidate (fit_describe.c). Means
+ * are summed in the order of questions, so that they do not depend on the threads. */
+#include "eval/fit.h"
+
+#include "base/mem.h"
+#include "fit_internal.h"
+#include "learn/popularity.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_QUESTIONS 4000
+#define DEFAULT_CUTOFF    10
+#define POPULAR_NAMED     50
+#define LEAST_GAIN        2e-4 /* of the mean NDCG: less is noise */
+#define ROUNDS            4
+
+/* The NDCG of a question's targets among its candidates, whose scores are score + step feature. */
+static double ndcg_of(const struct fit *f, const struct candidates_of *of, const float *feature,
+                      float step, uint32_t wanted)
+{
+    double sum = 0, best = 0;
+    for (uint32_t x = 0; x < of->target_count; x++) {
+        float own = of->score[x] + step * feature[x];
+        uint32_t above = 0, own_rank = f->split->rank[of->item[x]];
+        for (uint32_t c = 0; c < of->count; c++) {
+            float other = of->score[c] + step * feature[c];
+            above += other > own || (other == own && f->split->rank[of->item[c]] < own_rank);
+        }
+        sum += above < f->cutoff ? 1 / log2(above + 2.0) : 0;
+    }
+    for (uint32_t x = 0; x < wanted && x < f->cutoff; x++)
+        best += 1 / log2(x + 2.0);
+    return best > 0 ? sum / best : 0;
+}
+
+static void try_worker(void *context, uint32_t worker)
+{
+    struct fit *f = context;
+    uint64_t begin, end;
+    (void)worker;
+    while (cursor_take(&f->cursor, &begin, &end)) {
+        for (uint64_t at = begin; at < end; at++) {
+            struct candidates_of *of = &f->of[at];
+            const float *feature = of->feature + (size_t)f->moved * of->count;
+            const struct questions *q = &f->split->questions;
+            uint32_t question = f->question[at];
+            if (f->keep_move)
+                for (uint32_t c = 0; c < of->count; c++)
+                    of->score[c] += f->step * feature[c];
+            else
+                f->ndcg[at] =
+                    ndcg_of(f, of, feature, f->step,
+                            (uint32_t)(q->target_start[question + 1] - q->target_start[question]));
+        }
+    }
+}
+
+/* The mean NDCG with feature x's share moved by `step`. */
+static double try_move(struct fit *f, uint32_t x, float step)
+{
+    double sum = 0;
+    f->moved = x;
+    f->step = step;
+    f->keep_move = false;
+    cursor_init(&f->cursor, f->question_count, 32);
+    parallel_run(parallel_workers(f->threads), try_worker, f);
+    for (uint32_t at = 0; at < f->question_count; at++)
+        sum += f->ndcg[at];
+    return sum / f->question_count;
+}
+
+static void move(struct fit *f, uint32_t x, float step)
+{
+    f->moved = x;
+    f->step = step;
+    f->keep_move = true;
+    f->share[x] += step;
+    cursor_init(&f->cursor, f->question_count, 32);
+    parallel_run(parallel_workers(f->threads), try_worker, f);
+}
+
+static double ascend(struct fit *f, double best)
+{
+    static const float steps[] = {0.5f, -0.5f, 0.25f, -0.25f, 0.1f, -0.1f};
+    bool moved = true;
+    for (int round = 0; moved && round < ROUNDS; round++) {
+        moved = false;
+        for (uint32_t x = 0; x < f->features; x++) {
+            for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+                float step = f->share[x] + steps[k] < 0 ? -f->share[x] : steps[k];
+                double ndcg = step != 0 ? try_move(f, x, step) : 0;
+                if (ndcg <= best + LEAST_GAIN)
+                    continue;
+                move(f, x, step);
+                best = ndcg;
+                moved = true;
+            }
+        }
+    }
+    return best;
+}
+
+/* Ingredients with rows in a matrix of the mix; only those with a share when `starting`. */
+static void choose_features(struct fit *f, bool starting)
+{
+    const struct mix *mix = &f->menu->mixes[f->kind];
+    f->features = 0;
+    for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
+        const struct ingredient *g = &f->menu->ingredients[x];
+        if (!(mix->weight[g->matrix] > 0) || !f->sources.rows[x].start ||
+            (starting && !(g->share > 0)))
+            continue;
+        f->ingredient[f->features] = x;
+        f->share[f->features++] = g->share * mix->weight[g->matrix];
+    }
+    f->ingredient[f->features] = HABIT;
+    f->share[f->features++] = mix->habit;
+    f->ingredient[f->features] = POPULAR;
+    f->share[f->features++] = mix->popular;
+    f->ingredient[f->features] = RECENT;
+    f->share[f->features++] = mix->recent;
+}
+
+/* Decays matrix by matrix, with the menu's shares. */
+static int choose_decays(struct fit *f, struct error *err)
+{
+    static const float decays[] = {1, 0.9f, 0.8f, 0.7f, 0.6f, 0.5f, 0.4f};
+    const struct mix *mix = &f->menu->mixes[f->kind];
+    choose_features(f, true);
+    int rc = fit_describe(f, err);
+    double best = rc ? 0 : try_move(f, 0, 0);
+    for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
+        float chosen = f->decay[k];
+        if (!(mix->weight[k] > 0) || chosen >= 1)
+            continue;
+        for (size_t x = 0; x < sizeof decays / sizeof *decays && rc == 0; x++) {
+            f->decay[k] = decays[x];
+            rc = fit_describe(f, err);
+            double ndcg = rc ? 0 : try_move(f, 0, 0);
+            if (ndcg <= best + LEAST_GAIN)
+                continue;
+            best = ndcg;
+            chosen = decays[x];
+        }
+        f->decay[k] = chosen;
+    }
+    return rc;
+}
+
+/* All ingredients of the mix's matrices are made to be tried. */
+static int make_sources(struct fit *f, const struct fit_params *params, struct error *err)
+{
+    const struct mix *mix = &f->menu->mixes[f->kind];
+    struct recipe *asked = &f->asked;
+    struct source_params source = {
+        .keep = params->keep, .threads = params->threads, .progress = params->progress};
+    *asked = *f->menu;
+    for (uint32_t x = 0; x < asked->ingredient_count; x++)
+        asked->ingredients[x].share = 1;
+    sources_init(&f->sources, &f->split->train, asked, &source);
+    int rc = 0;
+    for (int k = 0; k < MATRIX_COUNT && rc == 0; k++)
+        if (mix->weight[k] > 0)
+            rc = sources_make(&f->sources, (enum matrix_kind)k, err);
+    return rc;
+}
+
+static int count_popularity(struct fit *f, struct error *err)
+{
+    const struct dataset *d = &f->split->train;
+    struct popularity p;
+    int rc = popularity_build(d, 0, &p, err);
+    if (rc)
+        return rc;
+    f->named_count = d->item_count < POPULAR_NAMED ? d->item_count : POPULAR_NAMED;
+    MEM_NEW(f->popular, d->item_count);
+    MEM_NEW(f->recent, d->item_count);
+    f->named = mem_copy(p.by_rank, f->named_count * sizeof *f->named);
+    bool ready = f->popular && f->recent && f->named;
+    if (ready) {
+        popularity_prior(&p, 1, 0, f->popular);
+        popularity_prior(&p, 0, 1, f->recent);
+    }
+    popularity_deinit(&p);
+    return ready ? 0 : error_set(err, ERR_NOMEM, "fitting a recipe: out of memory");
+}
+
+/* Evenly from the validation's. */
+static int choose_questions(struct fit *f, const struct fit_params *params, struct error *err)
+{
+    const struct questions *q = &f->split->questions;
+    uint32_t most = params->questions ? params->questions : DEFAULT_QUESTIONS, count = 0;
+    if (!MEM_NEW(f->question, q->count))
+        return error_set(err, ERR_NOMEM, "fitting a recipe: out of memory");
+    for (uint32_t x = 0; x < q->count; x++)
+        if (!params->half || q->cluster[x] % 2 == 0)
+            f->question[count++] = x;
+    f->question_count = count < most ? count : most;
+    for (uint32_t x = 0; x < f->question_count; x++)
+        f->question[x] = f->question[(uint64_t)x * count / f->question_count];
+    MEM_ZNEW(f->of, f->question_count);
+    MEM_NEW(f->ndcg, f->question_count);
+    if (!f->of || !f->ndcg)
+        return error_set(err, ERR_NOMEM, "fitting a recipe: out of memory");
+    return 0;
+}
+
+/* Shares as fitted; what is not used leaves, but for other matrices' ingredients. */
+static void write_recipe(const struct fit *f, struct recipe *out)
+{
+    const struct mix *old = &f->menu->mixes[f->kind];
+    struct mix *mix = &out->mixes[f->kind];
+    float share[RECIPE_INGREDIENTS_MAX] = {0};
+    for (uint32_t x = 0; x + 3 < f->features; x++)
+        share[f->ingredient[x]] = f->share[x];
+    out->ingredient_count = 0;
+    for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
+        struct ingredient g = f->menu->ingredients[x];
+        if (old->weight[g.matrix] > 0)
+            g.share = share[x];
+        if (g.share > 0 || !(old->weight[g.matrix] > 0))
+            out->ingredients[out->ingredient_count++] = g;
+    }
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        bool used = false;
+        for (uint32_t x = 0; x < out->ingredient_count; x++)
+            used = used || (int)out->ingredients[x].matrix == k;
+        mix->weight[k] = old->weight[k] > 0 && used ? 1 : 0;
+        mix->decay[k] = f->decay[k];
+    }
+    mix->popular = f->share[f->features - 2];
+    mix->recent = f->share[f->features - 1];
+    mix->habit = f->share[f->features - 3];
+}
+
+static int fit_all(struct fit *f, const struct fit_params *params, struct fit_report *report,
+                   struct error *err)
+{
+    int rc = count_popularity(f, err);
+    if (rc == 0)
+        rc = make_sources(f, params, err);
+    if (rc == 0)
+        rc = choose_decays(f, err);
+    if (rc)
+        return rc;
+    choose_features(f, false);
+    rc = fit_describe(f, err);
+    if (rc)
+        return rc;
+    report->ndcg_menu = try_move(f, 0, 0);
+    report->ndcg = ascend(f, report->ndcg_menu);
+    return 0;
+}
+
+/* The matrices under the shares found, from the rows at hand. */
+static int make_matrices(struct fit *f, struct csr rows[MATRIX_COUNT], struct error *err)
+{
+    int rc = 0;
+    for (uint32_t x = 0; x < f->asked.ingredient_count; x++)
+        f->asked.ingredients[x].share = 0;
+    for (uint32_t x = 0; x + 3 < f->features; x++)
+        f->asked.ingredients[f->ingredient[x]].share = f->share[x];
+    for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
+        uint32_t *both = NULL;
+        if (f->menu->mixes[f->kind].weight[k] > 0)
+            rc = sources_combine(&f->sources, (enum matrix_kind)k, f->split->rank, &rows[k], &both,
+                                 err);
+        free(both);
+    }
+    for (int k = 0; k < MATRIX_COUNT && rc; k++)
+        csr_deinit(&rows[k]);
+    return rc;
+}
+
+static void fit_deinit(struct fit *f)
+{
+    for (uint32_t x = 0; f->of && x < f->question_count; x++)
+        fit_candidates_deinit(&f->of[x]);
+    free(f->of);
+    free(f->question);
+    free(f->ndcg);
+    free(f->popular);
+    free(f->recent);
+    free(f->named);
+    sources_deinit(&f->sources);
+}
+
+int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_kind kind,
+               const struct fit_params *params, struct recipe *out, struct csr rows[MATRIX_COUNT],
+               struct fit_report *report, struct error *err)
+{
+    struct fit f = {.split = valid,
+                    .menu = menu,
+                    .kind = kind,
+                    .cutoff = params->cutoff ? params->cutoff : DEFAULT_CUTOFF,
+                    .threads = params->threads,
+                    .progress = params->progress};
+    struct fit_report made = {0};
+    struct recipe recipe = *menu;
+    memcpy(f.decay, menu->mixes[kind].decay, sizeof f.decay);
+    int rc = choose_questions(&f, params, err);
+    made.questions = f.question_count;
+    made.fitted = rc == 0 && f.question_count >= FIT_QUESTIONS_LEAST;
+    if (made.fitted) {
+        progress_begin(params->progress, "fitting the recipe", 0);
+        rc = fit_all(&f, params, &made, err);
+        if (rc == 0)
+            write_recipe(&f, &recipe);
+        if (rc == 0 && rows)
+            rc = make_matrices(&f, rows, err);
+    }
+    fit_deinit(&f);
+    if (rc)
+        return rc;
+    *out = recipe;
+    if (report)
+        *report = made;
+    return 0;
+}

@@ -1,0 +1,133 @@
+/* Two rankings of the same questions, their NDCG question by question, and the paired bootstrap of
+ * the difference over shoppers. */
+#include "eval/gate.h"
+
+#include "base/mem.h"
+#include "eval/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DEFAULT_CUTOFF 10
+#define DEFAULT_LEVEL  0.95
+
+enum { LIVE, CANDIDATE, COLUMNS };
+
+struct verdict {
+    const struct split *split;
+    const struct gate_params *params;
+    uint32_t cutoff, count;
+    double *value[COLUMNS]; /* [questions] then the first `count` are those that judge */
+    uint32_t *cluster;      /* [count] */
+};
+
+static int answer(struct verdict *v, int column, const struct contender *c, struct error *err)
+{
+    struct ranking ranking;
+    struct ranking_params params = {
+        .list_length = v->cutoff, .threads = v->params->threads, .progress = v->params->progress};
+    if (!MEM_NEW(v->value[column], v->split->questions.count))
+        return error_set(err, ERR_NOMEM, "gate: out of memory");
+    int rc = ranking_make(v->split, c, &params, &ranking, err);
+    if (rc)
+        return rc;
+    rc = quality_values(v->split, &ranking, QUALITY_NDCG, v->cutoff, SEGMENT_ALL, v->value[column],
+                        err);
+    ranking_deinit(&ranking);
+    return rc;
+}
+
+/* Keeps the values of the questions that judge. */
+static int choose(struct verdict *v, struct error *err)
+{
+    const struct questions *q = &v->split->questions;
+    if (!MEM_NEW(v->cluster, q->count))
+        return error_set(err, ERR_NOMEM, "gate: out of memory");
+    for (uint32_t i = 0; i < q->count; i++) {
+        bool judges = q->cluster[i] % 2 == 1 && q->asked_ms[i] > v->params->after_ms;
+        if (!judges || isnan(v->value[LIVE][i]) || isnan(v->value[CANDIDATE][i]))
+            continue;
+        for (int c = 0; c < COLUMNS; c++)
+            v->value[c][v->count] = v->value[c][i];
+        v->cluster[v->count++] = q->cluster[i];
+    }
+    return 0;
+}
+
+static int compare(const struct verdict *v, struct gate *out, struct error *err)
+{
+    const double *values[] = {v->value[LIVE], v->value[CANDIDATE]};
+    struct resamples resamples;
+    struct resample_params params = {.count = v->params->resamples,
+                                     .seed = v->params->seed,
+                                     .threads = v->params->threads,
+                                     .progress = v->params->progress};
+    double level = v->params->level > 0 ? v->params->level : DEFAULT_LEVEL;
+    int rc = resamples_make(values, COLUMNS, v->count, v->cluster,
+                            v->split->questions.cluster_count, &params, &resamples, err);
+    if (rc)
+        return rc;
+    rc = resamples_interval(&resamples, CANDIDATE, LIVE, level, &out->difference, err);
+    out->ndcg_live = resamples.observed[LIVE];
+    out->ndcg_new = resamples.observed[CANDIDATE];
+    resamples_deinit(&resamples);
+    return rc;
+}
+
+static int judge(struct verdict *v, const struct contender *live, const struct contender *candidate,
+                 struct gate *out, struct error *err)
+{
+    int rc = answer(v, LIVE, live, err);
+    if (rc == 0)
+        rc = answer(v, CANDIDATE, candidate, err);
+    if (rc == 0)
+        rc = choose(v, err);
+    out->questions = v->count;
+    if (rc || v->count < GATE_QUESTIONS_LEAST)
+        return rc;
+    rc = compare(v, out, err);
+    out->judged = rc == 0;
+    out->refused = out->judged && out->difference.high < 0;
+    return rc;
+}
+
+int gate_judge(const struct split *split, const struct contender *live,
+               const struct contender *candidate, const struct gate_params *params,
+               struct gate *out, struct error *err)
+{
+    struct verdict v = {.split = split,
+                        .params = params,
+                        .cutoff = params->cutoff ? params->cutoff : DEFAULT_CUTOFF};
+    struct gate made = {0};
+    int rc = judge(&v, live, candidate, &made, err);
+    free(v.value[LIVE]);
+    free(v.value[CANDIDATE]);
+    free(v.cluster);
+    if (rc == 0)
+        *out = made;
+    return rc;
+}
+
+static void member(struct buf *out, const char *name, double value)
+{
+    buf_printf(out, "\"%s\":", name);
+    buf_f64(out, value);
+}
+
+void gate_json(const struct gate *g, struct buf *out)
+{
+    buf_printf(out, "{\"judged\":%s,\"refused\":%s,\"questions\":%u", g->judged ? "true" : "false",
+               g->refused ? "true" : "false", g->questions);
+    if (g->judged) {
+        member(out, ",\"ndcg_live", g->ndcg_live);
+        member(out, ",\"ndcg_new", g->ndcg_new);
+        buf_text(out, ",\"difference\":{");
+        member(out, "value", g->difference.value);
+        buf_char(out, ',');
+        member(out, "low", g->difference.low);
+        buf_char(out, ',');
+        member(out, "high", g->difference.high);
+        buf_char(out, '}');
+    }
+    buf_char(out, '}');
+}

@@ -1,0 +1,53 @@
+/* The alternatives worth trying: figures behind them are in docs/evaluation.md. */
+#include "eval/fit.h"
+
+/* A ridge costs the cube of its neighbours for each item: with many items fewer have to do. */
+#define MANY_ITEMS     20000
+#define FEW_NEIGHBOURS 50
+
+static void add(struct recipe *r, struct ingredient g)
+{
+    r->ingredients[r->ingredient_count++] = g;
+}
+
+static void add_ridge(struct recipe *r, enum matrix_kind matrix, uint32_t neighbours, float lambda,
+                      float unit_power)
+{
+    add(r, (struct ingredient){.matrix = matrix,
+                               .learner = LEARNER_RIDGE,
+                               .neighbours = neighbours,
+                               .lambda = lambda,
+                               .unit_power = unit_power});
+}
+
+static void add_sequence(struct recipe *r, float source_power, float target_power)
+{
+    add(r, (struct ingredient){.matrix = MATRIX_NEXT,
+                               .learner = LEARNER_SEQUENCE,
+                               .distance = 50,
+                               .gap_power = 0.7f,
+                               .source_power = source_power,
+                               .target_power = target_power});
+}
+
+void recipe_menu(struct recipe *r, uint32_t items)
+{
+    uint32_t k = items > MANY_ITEMS ? FEW_NEIGHBOURS : 200;
+    recipe_default(r);
+    for (uint32_t x = 0; x < r->ingredient_count; x++)
+        if (r->ingredients[x].learner == LEARNER_RIDGE && r->ingredients[x].neighbours > k)
+            r->ingredients[x].neighbours = k;
+    add_ridge(r, MATRIX_ORDERS, k, 50, 0.5f);
+    add_ridge(r, MATRIX_ORDERS, k, 200, 0.5f);
+    add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_COSINE});
+    add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_JACCARD});
+    add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_CONFIDENCE});
+    k = k < 100 ? k : 100;
+    add_ridge(r, MATRIX_SHOPPERS, k, 20, 0);
+    add_ridge(r, MATRIX_SHOPPERS, k, 200, 0);
+    add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .rank = 128});
+    add_sequence(r, 0.3f, 0);
+    add_sequence(r, 0.3f, 0.1f);
+    add_sequence(r, 0.5f, 0);
+    add_sequence(r, 0.5f, 0.2f);
+}

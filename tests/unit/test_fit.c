@@ -1,0 +1,205 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "eval/contender_mix.h"
+#include "eval/fit.h"
+#include "eval/metrics.h"
+#include "learn/popularity.h"
+#include "support/oom.h"
+#include "support/walkers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct walkers usual = {.shoppers = 160, .items = 40, .steps = 12};
+
+static void cut(const struct dataset *d, struct split *out)
+{
+    const struct split_params params = {.protocol = PROTOCOL_LEAVE_LAST_OUT, .task = TASK_PERSONAL};
+    struct error err = ERROR_INIT;
+    if (split_make(d, &params, STAGE_TEST, out, &err))
+        fail_msg("%s", err.text);
+}
+
+static struct recipe menu_of(const struct split *s)
+{
+    struct recipe menu;
+    recipe_menu(&menu, s->train.item_count);
+    return menu;
+}
+
+static struct recipe fit(const struct split *s, const struct fit_params *params,
+                         struct csr rows[MATRIX_COUNT], struct fit_report *report)
+{
+    struct recipe menu = menu_of(s), out;
+    struct error err = ERROR_INIT;
+    if (recipe_fit(s, &menu, MIX_PERSONAL, params, &out, rows, report, &err))
+        fail_msg("%s", err.text);
+    return out;
+}
+
+/* Where what comes next is decided by the last purchase, the matrix that knows it must have a say,
+ * and the fitted recipe ranks better than the menu's own shares. */
+static void fitting_finds_what_the_shop_lives_by(void **state)
+{
+    struct dataset d = walkers_make(&usual, 3);
+    struct split s;
+    struct fit_report report;
+    const char *what;
+    float next = 0;
+    (void)state;
+    cut(&d, &s);
+    struct recipe r = fit(&s, &(struct fit_params){.threads = 2}, NULL, &report);
+    assert_true(report.fitted);
+    assert_int_equal(report.questions, s.questions.count);
+    assert_true(report.ndcg > report.ndcg_menu);
+    assert_true(recipe_valid(&r, &what));
+    for (uint32_t x = 0; x < r.ingredient_count; x++) {
+        const struct ingredient *g = &r.ingredients[x];
+        if (g->matrix == MATRIX_NEXT || g->matrix == MATRIX_SHOPPERS)
+            assert_true(g->share > 0); /* what is not used is gone */
+        next += g->matrix == MATRIX_NEXT ? g->share : 0;
+    }
+    assert_true(next > 0);
+    assert_true(r.mixes[MIX_PERSONAL].weight[MATRIX_NEXT] == 1);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+static double ndcg_of(const struct split *s, const struct contender *c)
+{
+    struct ranking ranking;
+    struct ranking_params params = {.list_length = 10, .threads = 1};
+    uint32_t numbers;
+    double *values = calloc(s->questions.count, sizeof *values);
+    assert_non_null(values);
+    assert_int_equal(ranking_make(s, c, &params, &ranking, NULL), 0);
+    assert_int_equal(quality_values(s, &ranking, QUALITY_NDCG, 10, SEGMENT_ALL, values, NULL), 0);
+    double mean = mean_of(values, s->questions.count, &numbers);
+    ranking_deinit(&ranking);
+    free(values);
+    return mean;
+}
+
+/* The ascent works on a few candidates and sums of features; the matrices made of the recipe answer
+ * all items. Both must come to the same. */
+static void the_figure_of_the_fit_is_that_of_its_matrices(void **state)
+{
+    struct dataset d = walkers_make(&usual, 4);
+    struct split s;
+    struct fit_report report;
+    struct csr rows[MATRIX_COUNT] = {0};
+    struct contender c;
+    struct popularity p;
+    float *prior;
+    (void)state;
+    cut(&d, &s);
+    struct recipe r = fit(&s, &(struct fit_params){.threads = 1}, rows, &report);
+    const struct mix *mix = &r.mixes[MIX_PERSONAL];
+    prior = calloc(s.train.item_count, sizeof *prior);
+    assert_non_null(prior);
+    assert_int_equal(popularity_build(&s.train, 0, &p, NULL), 0);
+    popularity_prior(&p, mix->popular, mix->recent, prior);
+    popularity_deinit(&p);
+    assert_int_equal(contender_mix("fit", mix, rows, prior, &c, NULL), 0);
+    assert_true(fabs(ndcg_of(&s, &c) - report.ndcg) < 2e-3);
+    contender_deinit(&c);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+static void the_number_of_threads_does_not_matter(void **state)
+{
+    struct dataset d = walkers_make(&usual, 5);
+    struct split s;
+    (void)state;
+    cut(&d, &s);
+    struct recipe one = fit(&s, &(struct fit_params){.threads = 1}, NULL, NULL);
+    for (uint32_t threads = 2; threads <= 4; threads += 2) {
+        struct recipe more = fit(&s, &(struct fit_params){.threads = threads}, NULL, NULL);
+        assert_int_equal(more.ingredient_count, one.ingredient_count);
+        for (uint32_t x = 0; x < one.ingredient_count; x++)
+            assert_true(more.ingredients[x].share == one.ingredients[x].share);
+        assert_memory_equal(more.mixes, one.mixes, sizeof one.mixes);
+    }
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+static void habit_is_found_where_shoppers_have_one(void **state)
+{
+    const struct walkers regulars = {.shoppers = 160, .items = 60, .steps = 12, .back_to = 2};
+    struct dataset d = walkers_make(&regulars, 6);
+    const struct split_params params = {.protocol = PROTOCOL_TIME, .task = TASK_SESSION};
+    struct recipe menu, r;
+    struct split s;
+    (void)state;
+    assert_int_equal(split_make(&d, &params, STAGE_TEST, &s, NULL), 0);
+    recipe_menu(&menu, s.train.item_count);
+    assert_int_equal(
+        recipe_fit(&s, &menu, MIX_SESSION, &(struct fit_params){0}, &r, NULL, NULL, NULL), 0);
+    assert_true(r.mixes[MIX_SESSION].habit > 0);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+static void too_few_questions_leave_the_menu(void **state)
+{
+    const struct walkers few = {.shoppers = 20, .items = 10, .steps = 6};
+    struct dataset d = walkers_make(&few, 7);
+    struct split s;
+    struct fit_report report;
+    (void)state;
+    cut(&d, &s);
+    struct recipe menu = menu_of(&s);
+    struct recipe r = fit(&s, &(struct fit_params){.threads = 1}, NULL, &report);
+    assert_false(report.fitted);
+    assert_int_equal(r.ingredient_count, menu.ingredient_count);
+    for (uint32_t x = 0; x < r.ingredient_count; x++)
+        assert_true(r.ingredients[x].share == menu.ingredients[x].share);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+static void out_of_memory_is_an_error_everywhere(void **state)
+{
+    const struct walkers small = {.shoppers = 110, .items = 8, .steps = 4};
+    struct dataset d = walkers_make(&small, 8);
+    struct split s;
+    long failures = 0;
+    (void)state;
+    cut(&d, &s);
+    struct recipe menu = menu_of(&s), out;
+    OOM_LOOP
+    {
+        struct csr rows[MATRIX_COUNT] = {0};
+        int rc = recipe_fit(&s, &menu, MIX_PERSONAL, &(struct fit_params){.threads = 1}, &out, rows,
+                            NULL, NULL);
+        /* giving memory back may fail without harm */
+        assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
+        failures += oom_fired();
+        for (int k = 0; k < MATRIX_COUNT; k++)
+            csr_deinit(&rows[k]);
+    }
+    assert_true(failures > 10);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fitting_finds_what_the_shop_lives_by),
+        cmocka_unit_test(the_figure_of_the_fit_is_that_of_its_matrices),
+        cmocka_unit_test(the_number_of_threads_does_not_matter),
+        cmocka_unit_test(habit_is_found_where_shoppers_have_one),
+        cmocka_unit_test(too_few_questions_leave_the_menu),
+        cmocka_unit_test(out_of_memory_is_an_error_everywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
