@@ -35,7 +35,8 @@ struct settings {
     uint32_t threads;
     char min_support[32]; /* "0.1%" or "25"; empty: automatic */
     double min_confidence, min_lift, max_q;
-    bool productive; /* only rules whose every item improves on the rule without it */
+    bool rehearse, gate; /* eval/rehearsal.h */
+    bool productive;     /* only rules whose every item improves on the rule without it */
     uint32_t max_length, neighbours;
     uint64_t max_itemsets, max_rules;
     bool embeddings;

@@ -5,13 +5,16 @@
 
 #include "base/buf.h"
 #include "engine/build.h"
+#include "eval/rehearsal.h"
 #include "service/shop.h"
 
 struct train_outcome {
     int64_t model_id;
     struct build_report build;
-    double load_s, build_s, save_s,
-        total_s; /* reading orders and events, building, writing, all of it */
+    bool rehearsed;
+    struct rehearsal rehearsal; /* its recipe is the model's; `refused`: stored, but not live */
+    double load_s, rehearsal_s, build_s, save_s,
+        total_s; /* reading orders and events, rehearsing, building with it, writing, all of it */
     uint64_t peak_rss_bytes, model_bytes;
     uint64_t orders, lines, items, users, rules;
     uint64_t events, sessions; /* learnt from */
@@ -24,11 +27,13 @@ struct train_outcome {
  * cancel; ERR_LIMIT: memory limit; ERR_INVALID: no orders. */
 int train_run(struct shop *shop, struct progress *progress, struct train_outcome *out,
               struct error *err) WARN_UNUSED;
+void train_parameters_json(const struct settings *s, struct buf *out);
 /* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"events":..,"sessions":..,"rules":..,
  *  "skipped_orders":0,"damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
  *  "model_bytes":..,"estimate_bytes":..,"peak_rss_bytes":..,
- *  "seconds":{"load":..,"build":..,"save":..,"total":..},   as far as they were when it was written
- *  "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…],
+ *  "rehearsal":null or as rehearsal_json,
+ *  "seconds":{"load":..,"rehearsal":..,"build":..,"save":..,"total":..},   as far as they were when
+ * it was written "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…],
  *  "recipe":{…}} (engine/recipe.h) */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);
 

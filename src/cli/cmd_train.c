@@ -50,18 +50,21 @@ static int print_outcome(const struct train_outcome *o, bool json)
         buf_char(&out, '\n');
         return cli_print(&out);
     }
-    buf_printf(&out, "model %lld is live: %llu orders, %llu lines, %llu items, %llu rules\n",
-               (long long)o->model_id, (unsigned long long)o->orders, (unsigned long long)o->lines,
+    buf_printf(&out, "model %lld is %s: %llu orders, %llu lines, %llu items, %llu rules\n",
+               (long long)o->model_id,
+               o->rehearsal.refused ? "stored, not live (worse than the live one)" : "live",
+               (unsigned long long)o->orders, (unsigned long long)o->lines,
                (unsigned long long)o->items, (unsigned long long)o->rules);
     for (uint32_t i = 0; i < o->build.step_count; i++) {
         const struct build_step *s = &o->build.steps[i];
         buf_printf(&out, "  %-12s %8.2f s %8.2f CPU s %9.1f MiB %12llu\n", s->name, s->wall_s,
                    s->cpu_s, mib(s->bytes), (unsigned long long)s->count);
     }
-    buf_printf(
-        &out,
-        "%.2f s in all (reading %.2f, building %.2f, saving %.2f), peak %.0f MiB, model %.1f MiB\n",
-        o->total_s, o->load_s, o->build_s, o->save_s, mib(o->peak_rss_bytes), mib(o->model_bytes));
+    buf_printf(&out,
+               "%.2f s in all (reading %.2f, rehearsing %.2f, building %.2f, saving %.2f), peak "
+               "%.0f MiB, model %.1f MiB\n",
+               o->total_s, o->load_s, o->rehearsal_s, o->build_s, o->save_s, mib(o->peak_rss_bytes),
+               mib(o->model_bytes));
     buf_printf(&out, "min. support %u baskets%s\n", o->build.min_support,
                o->build.support_raised ? ", raised to stay within max-itemsets" : "");
     buf_printf(&out, "%llu rules were tested, %llu are kept\n",

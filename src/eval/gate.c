@@ -108,9 +108,9 @@ int gate_judge(const struct split *split, const struct contender *live,
     return rc;
 }
 
-static void member(struct buf *out, const char *name, double value)
+static void member(struct buf *out, const char *before, double value)
 {
-    buf_printf(out, "\"%s\":", name);
+    buf_text(out, before);
     buf_f64(out, value);
 }
 
@@ -119,14 +119,11 @@ void gate_json(const struct gate *g, struct buf *out)
     buf_printf(out, "{\"judged\":%s,\"refused\":%s,\"questions\":%u", g->judged ? "true" : "false",
                g->refused ? "true" : "false", g->questions);
     if (g->judged) {
-        member(out, ",\"ndcg_live", g->ndcg_live);
-        member(out, ",\"ndcg_new", g->ndcg_new);
-        buf_text(out, ",\"difference\":{");
-        member(out, "value", g->difference.value);
-        buf_char(out, ',');
-        member(out, "low", g->difference.low);
-        buf_char(out, ',');
-        member(out, "high", g->difference.high);
+        member(out, ",\"ndcg_live\":", g->ndcg_live);
+        member(out, ",\"ndcg_new\":", g->ndcg_new);
+        member(out, ",\"difference\":{\"value\":", g->difference.value);
+        member(out, ",\"low\":", g->difference.low);
+        member(out, ",\"high\":", g->difference.high);
         buf_char(out, '}');
     }
     buf_char(out, '}');

@@ -149,7 +149,7 @@ int modelstore_prune(struct shop *shop, struct error *err)
 
 #define CANDIDATES_MAX 64
 
-struct candidates {
+struct stored_models {
     int64_t ids[CANDIDATES_MAX];
     uint32_t count;
     int64_t damaged; /* the newest one known to be; 0: none */
@@ -158,7 +158,7 @@ struct candidates {
 static int add_candidate(void *context, const struct model_row *row, struct error *err)
 {
     (void)err;
-    struct candidates *c = context;
+    struct stored_models *c = context;
     if (row->damaged && row->id > c->damaged)
         c->damaged = row->id;
     if (!row->damaged && c->count < CANDIDATES_MAX)
@@ -166,7 +166,7 @@ static int add_candidate(void *context, const struct model_row *row, struct erro
     return 0;
 }
 
-static void move_to_front(struct candidates *c, int64_t id)
+static void move_to_front(struct stored_models *c, int64_t id)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         if (c->ids[i] != id)
@@ -179,7 +179,7 @@ static void move_to_front(struct candidates *c, int64_t id)
 int train_load_live(struct shop *shop, struct error *err)
 {
     int64_t live;
-    struct candidates candidates = {.count = 0};
+    struct stored_models candidates = {.count = 0};
     int rc = models_live(shop->models, &live, err);
     if (rc == 0)
         rc = models_list(shop->models, add_candidate, &candidates, err);

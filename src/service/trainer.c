@@ -1,6 +1,7 @@
 /* One training, from the orders to the live model.
  *
- *     scan orders (own connection) -> dataset -> model_build -> models.db -> read back -> publish
+ *     scan orders (own connection) -> dataset -> rehearse -> model_build -> models.db -> read back
+ *     -> publish, unless the rehearsal has shown it to be worse than the live model
  *
  * The counter of changes is read before the scan, so that a change the scan does not see counts as
  * new. What goes live is what was read back from the database: if it cannot be read, nothing
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "eval/fit.h"
 #include "ingest/record.h"
 #include "service/live.h"
 #include "service/metrics.h"
@@ -216,37 +218,6 @@ static int load(struct training *t, struct error *err)
     return rc;
 }
 
-static void parameters_json(const struct settings *s, struct buf *out)
-{
-    buf_text(out, "{\"min_support\":");
-    if (*s->min_support)
-        buf_json_str(out, str_of(s->min_support));
-    else
-        buf_text(out, "null");
-    buf_text(out, ",\"min_confidence\":");
-    buf_f64(out, s->min_confidence);
-    buf_text(out, ",\"min_lift\":");
-    buf_f64(out, s->min_lift);
-    buf_text(out, ",\"max_q\":");
-    buf_f64(out, s->max_q);
-    buf_printf(out,
-               ",\"productive\":%s,\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,"
-               "\"neighbours\":%u,"
-               "\"embeddings\":%s,\"max_order_items\":%u,\"max_events\":%u,\"events\":{",
-               s->productive ? "true" : "false", s->max_length, (unsigned long long)s->max_itemsets,
-               (unsigned long long)s->max_rules, s->neighbours, s->embeddings ? "true" : "false",
-               s->max_order_items, s->max_events);
-    for (int k = 0; k < ACTION_COUNT; k++) {
-        const struct event_weight *w = &s->event_weights.of[k];
-        buf_printf(out, "%s\"%s\":{\"weight\":", k ? "," : "", event_kind_name(k));
-        buf_f64(out, w->weight);
-        buf_text(out, ",\"half_life_days\":");
-        buf_f64(out, w->half_life_days);
-        buf_char(out, '}');
-    }
-    buf_text(out, "}}");
-}
-
 static struct str name_of(void *context, uint32_t item_key)
 {
     const struct training *t = context;
@@ -262,11 +233,44 @@ static struct str name_of(void *context, uint32_t item_key)
     return t->names[low];
 }
 
+/* Lines that a rehearsal may have: it learns nearly all of them once more. */
+#define REHEARSAL_LINES_MAX 3000000u
+
+/* Fits the recipe and judges it on the newest orders; without, the live model's recipe goes on. */
+static int rehearse_training(struct training *t, struct error *err)
+{
+    const struct settings *s = t->shop->settings;
+    struct model *live = live_ref(t->shop->live);
+    struct rehearsal_params params = {.live = live,
+                                      .without_gate = !s->gate,
+                                      .keep = s->neighbours,
+                                      .seed = 1,
+                                      .threads = s->threads,
+                                      .progress = t->progress};
+    struct train_outcome *out = t->out;
+    int rc = 0;
+    out->rehearsed = s->rehearse && csr_entries(&t->data.baskets) <= REHEARSAL_LINES_MAX;
+    if (out->rehearsed)
+        rc = rehearse(&t->data, &params, &out->rehearsal, err);
+    else if (live)
+        out->rehearsal.recipe = live->recipe;
+    else
+        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
+    model_unref(live);
+    return rc;
+}
+
 static int build(struct training *t, struct error *err)
 {
     struct build_params params = params_of(t->shop->settings, t->progress);
     if (!t->data.basket_count)
         return error_set(err, ERR_INVALID, "there are no orders to learn from");
+    double begin_s = (double)clock_mono_ns() / 1e9;
+    int rc = rehearse_training(t, err);
+    if (rc)
+        return rc;
+    t->out->rehearsal_s = (double)clock_mono_ns() / 1e9 - begin_s;
+    params.recipe = &t->out->rehearsal.recipe;
     t->model = model_build(&t->data, name_of, t, &params, &t->out->build, err);
     if (!t->model)
         return err->code;
@@ -287,7 +291,7 @@ static int save(struct training *t, double start_s, struct error *err)
     buf_init(&parameters, 0);
     buf_init(&report, 0);
     double begin_s = (double)clock_mono_ns() / 1e9;
-    parameters_json(t->shop->settings, &parameters);
+    train_parameters_json(t->shop->settings, &parameters);
     int rc = parameters.failed ? error_set(err, ERR_NOMEM, "training: out of memory") : 0;
     if (rc == 0)
         rc = modelstore_write(t->shop, t->model, (struct str){parameters.ptr, parameters.len},
@@ -322,8 +326,12 @@ static int publish(struct training *t, struct error *err)
     t->models = NULL;
     if (!stored)
         return err->code;
-    int rc = modelstore_make_live(t->shop, stored, err);
     struct error local = ERROR_INIT;
+    int rc = 0;
+    if (t->out->rehearsal.refused)
+        model_unref(stored);
+    else
+        rc = modelstore_make_live(t->shop, stored, err);
     if (rc == 0 && modelstore_prune(t->shop, &local) != 0)
         log_warn("model.prune", "error=%s", log_text(local.text, (struct log_quoted[1]){0}));
     return rc;
@@ -341,7 +349,7 @@ static int train(struct training *t, struct error *err)
     rc = build(t, err);
     if (rc != 0)
         return rc;
-    t->out->build_s = (double)clock_mono_ns() / 1e9 - loaded_s;
+    t->out->build_s = (double)clock_mono_ns() / 1e9 - loaded_s - t->out->rehearsal_s;
     rc = save(t, start_s, err);
     if (rc == 0)
         rc = publish(t, err);
@@ -367,68 +375,12 @@ int train_run(struct shop *shop, struct progress *progress, struct train_outcome
     metrics_trained(shop, rc == 0, out->total_s);
     if (rc != 0)
         return error_set(err, local.code, "%s", local.text);
+    if (out->rehearsal.refused)
+        log_warn("train.refused", "model=%lld", (long long)out->model_id);
     log_info("train.done", "model=%lld orders=%llu items=%llu rules=%llu seconds=%.2f",
              (long long)out->model_id, (unsigned long long)out->orders,
              (unsigned long long)out->items, (unsigned long long)out->rules, out->total_s);
     return 0;
-}
-
-static void steps_json(const struct build_report *report, struct buf *out)
-{
-    buf_text(out, "\"steps\":[");
-    for (uint32_t i = 0; i < report->step_count; i++) {
-        const struct build_step *step = &report->steps[i];
-        buf_printf(out, "%s{\"name\":", i ? "," : "");
-        buf_json_str(out, str_of(step->name));
-        buf_text(out, ",\"wall_s\":");
-        buf_f64(out, step->wall_s);
-        buf_text(out, ",\"cpu_s\":");
-        buf_f64(out, step->cpu_s);
-        buf_printf(out, ",\"bytes\":%llu,\"count\":%llu}", (unsigned long long)step->bytes,
-                   (unsigned long long)step->count);
-    }
-    buf_char(out, ']');
-}
-
-void train_outcome_json(const struct train_outcome *o, struct buf *out)
-{
-    const struct {
-        const char *name;
-        uint64_t value;
-    } counts[] = {{"orders", o->orders},
-                  {"lines", o->lines},
-                  {"items", o->items},
-                  {"users", o->users},
-                  {"events", o->events},
-                  {"sessions", o->sessions},
-                  {"rules", o->rules},
-                  {"skipped_orders", o->skipped_orders},
-                  {"damaged_orders", o->damaged_orders},
-                  {"min_support", o->build.min_support},
-                  {"rules_cut", o->build.rules_cut},
-                  {"rules_tested", o->build.rules_tested},
-                  {"model_bytes", o->model_bytes},
-                  {"estimate_bytes", o->build.estimate_bytes},
-                  {"peak_rss_bytes", o->peak_rss_bytes}};
-    const struct {
-        const char *name;
-        double value;
-    } seconds[] = {
-        {"load", o->load_s}, {"build", o->build_s}, {"save", o->save_s}, {"total", o->total_s}};
-    buf_printf(out, "{\"model\":%lld,\"support_raised\":%s", (long long)o->model_id,
-               o->build.support_raised ? "true" : "false");
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        buf_printf(out, ",\"%s\":%llu", counts[i].name, (unsigned long long)counts[i].value);
-    buf_text(out, ",\"seconds\":{");
-    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
-        buf_printf(out, "%s\"%s\":", i ? "," : "", seconds[i].name);
-        buf_f64(out, seconds[i].value);
-    }
-    buf_text(out, "},");
-    steps_json(&o->build, out);
-    buf_text(out, ",\"recipe\":");
-    recipe_json(&o->recipe, out);
-    buf_char(out, '}');
 }
 
 int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estimate *out,

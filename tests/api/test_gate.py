@@ -1,0 +1,69 @@
+"""A training that does worse than the live model on the newest orders is stored, but not served."""
+import json
+import random
+
+from conftest import run
+
+BUNDLES, ITEMS = 20, 30
+
+
+def orders(first, count, rng):
+    """Each order has four of the thirty items of one bundle, and one of anything."""
+    for n in range(first, first + count):
+        bundle = rng.randrange(BUNDLES)
+        items = [f"b{bundle}-{x}" for x in rng.sample(range(ITEMS), 4)]
+        items.append(f"b{rng.randrange(BUNDLES)}-{rng.randrange(ITEMS)}")
+        yield {"order_id": f"o{n}", "user_id": f"u{n % 500}", "timestamp": 1_700_000_000 + 600 * n,
+               "items": [{"item_id": item} for item in dict.fromkeys(items)]}
+
+
+def junk(count, rng):
+    """Large orders of anything, dated among the first ones."""
+    for n in range(count):
+        items = {f"b{rng.randrange(BUNDLES)}-{rng.randrange(ITEMS)}" for _ in range(25)}
+        yield {"order_id": f"junk{n}", "timestamp": 1_700_000_000 + 600 * (n % 2000) + 300,
+               "items": [{"item_id": item} for item in sorted(items)]}
+
+
+def import_orders(data, rows, path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run("import", "--data", data, path)
+
+
+def train(data, *options):
+    return json.loads(run("train", "--data", data, "--json", "--embeddings=false", *options).stdout)
+
+
+def live(data):
+    listed = json.loads(run("models", "--data", data, "--json").stdout)
+    return [m["id"] for m in listed["models"] if m["live"]]
+
+
+def test_a_worse_model_is_stored_but_not_served(tmp_path):
+    rng, data = random.Random(5), tmp_path / "data"
+    import_orders(data, orders(0, 2500, rng), tmp_path / "old.ndjson")
+    first = train(data)
+    assert not first["rehearsal"]["refused"]
+    assert not first["rehearsal"]["basket"]["gate"]["judged"]
+    assert live(data) == [first["model"]]
+
+    import_orders(data, junk(6000, rng), tmp_path / "junk.ndjson")
+    import_orders(data, orders(2500, 1000, rng), tmp_path / "new.ndjson")
+    spoilt = train(data)
+    gate = spoilt["rehearsal"]["basket"]["gate"]
+    assert spoilt["rehearsal"]["refused"] and gate["judged"] and gate["refused"], gate
+    assert gate["ndcg_new"] < gate["ndcg_live"] and gate["difference"]["high"] < 0
+    assert live(data) == [first["model"]]
+    listed = json.loads(run("models", "--data", data, "--json").stdout)["models"]
+    assert [m["id"] for m in listed if m["report"]["rehearsal"]["refused"]] == [spoilt["model"]]
+
+    unjudged = train(data, "--gate=false")
+    assert not unjudged["rehearsal"]["refused"] and live(data) == [unjudged["model"]]
+
+
+def test_without_a_rehearsal_the_recipe_goes_on(tmp_path):
+    rng, data = random.Random(6), tmp_path / "data"
+    import_orders(data, orders(0, 2500, rng), tmp_path / "orders.ndjson")
+    first = train(data)
+    second = train(data, "--rehearse=false")
+    assert second["rehearsal"] is None and second["recipe"] == first["recipe"]
