@@ -10,6 +10,7 @@ struct line {
     struct str invoice;
     uint32_t item;
     int64_t time_ms;
+    uint64_t user;
 };
 
 typedef VEC(struct line) lines;
@@ -42,10 +43,10 @@ static bool five_digits(struct str s)
 /* Appends the line when it counts; false: out of memory. */
 static bool take_line(struct uci *u, lines *list, struct str text)
 {
-    struct str field[6];
+    struct str field[7];
     int64_t quantity, time_ms;
     double price;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         field[i] = next_field(&text);
     if (!str_to_i64(field[3], &quantity) || !str_to_time_ms(field[4], &time_ms) ||
         !str_to_f64(field[5], &price))
@@ -53,6 +54,7 @@ static bool take_line(struct uci *u, lines *list, struct str text)
     if (quantity <= 0 || price <= 0 || field[0].ptr[0] == 'C' || !five_digits(field[1]))
         return true;
     struct line line = {.invoice = field[0], .time_ms = time_ms};
+    str_to_u64(field[6], &line.user); /* empty: nobody */
     return dict_add(&u->codes, field[1], &line.item, NULL) == 0 && VEC_PUSH(list, line);
 }
 
@@ -68,6 +70,7 @@ static int by_invoice(const void *a, const void *b)
 struct basket {
     struct str invoice;
     int64_t time_ms;
+    uint64_t user;
     size_t begin, end;
 };
 
@@ -89,13 +92,15 @@ static bool make_baskets(struct uci *u, lines *list)
         if (last && str_eq(last->invoice, line->invoice)) {
             last->end = i + 1;
             last->time_ms = line->time_ms < last->time_ms ? line->time_ms : last->time_ms;
-        } else if (!VEC_PUSH(&all, ((struct basket){line->invoice, line->time_ms, i, i + 1}))) {
+        } else if (!VEC_PUSH(&all, ((struct basket){line->invoice, line->time_ms, line->user, i,
+                                                    i + 1}))) {
             return false;
         }
     }
     qsort(all.at, all.count, sizeof *all.at, by_time);
     u->time_ms = malloc(all.count * sizeof *u->time_ms);
-    if (!u->time_ms ||
+    u->user = malloc(all.count * sizeof *u->user);
+    if (!u->time_ms || !u->user ||
         csr_alloc(&u->baskets, (uint32_t)all.count, u->codes.count, list->count, 0, NULL))
         return false;
     uint64_t at = 0;
@@ -105,6 +110,7 @@ static bool make_baskets(struct uci *u, lines *list)
                 u->baskets.column[at++] = list->at[i].item;
         u->baskets.start[b + 1] = at;
         u->time_ms[b] = all.at[b].time_ms;
+        u->user[b] = all.at[b].user;
     }
     VEC_FREE(&all);
     return true;
@@ -134,6 +140,7 @@ void uci_free(struct uci *u)
     dict_deinit(&u->codes);
     csr_deinit(&u->baskets);
     free(u->time_ms);
+    free(u->user);
 }
 
 void uci_dataset(const struct uci *u, uint32_t count, struct dataset *out)
@@ -145,7 +152,7 @@ void uci_dataset(const struct uci *u, uint32_t count, struct dataset *out)
         uint32_t size = 0;
         for (uint64_t e = u->baskets.start[b]; e < u->baskets.start[b + 1] && size < 4096; e++)
             keys[size++] = u->baskets.column[e] + 1;
-        if (dataset_add(out, u->time_ms[b], 0, keys, size, NULL))
+        if (dataset_add(out, u->time_ms[b], u->user[b], keys, size, NULL))
             abort();
     }
     if (dataset_finish(out, NULL))

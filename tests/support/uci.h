@@ -11,6 +11,7 @@ struct uci {
     struct dict codes;  /* stock codes; item_key is the index here + 1 */
     struct csr baskets; /* all of them, in time order, columns: index of the code, ascending */
     int64_t *time_ms;   /* [baskets.rows] */
+    uint64_t *user;     /* [baskets.rows] customer, 0: nobody */
 };
 
 /* False when it is not there: the caller prints "skipped: no shared data". */
