@@ -1,5 +1,5 @@
 /* Item vectors, scored in·out, and the rows made of them, whoever learnt them: learn/sgns.h,
- * learn/lowrank.h. */
+ * learn/lowrank.h, learn/ials.h. */
 #ifndef LEARN_EMBEDDINGS_H
 #define LEARN_EMBEDDINGS_H
 

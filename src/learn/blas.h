@@ -17,6 +17,7 @@ typedef void lapack_syevd(const char *jobz, const char *uplo, const int *n, doub
 
 struct blas {
     __typeof__(cblas_sgemm) *sgemm;
+    __typeof__(cblas_ssyrk) *ssyrk;
     __typeof__(cblas_strsv) *strsv;
     __typeof__(openblas_set_num_threads) *set_num_threads;
     lapack_potr *spotrf;  /* Cholesky factor */
