@@ -20,7 +20,7 @@ const char *protocol_name(enum protocol p); /* "time", "leave-last-out", "leave-
 int protocol_parse(struct str name);        /* -1: unknown */
 
 /* basket: the rest of this basket? personal: what new things next? rebuy: which of the bought ones
- * next? session: what next, repeats allowed? */
+ * next? session: what next but the item just seen? */
 enum task { TASK_BASKET, TASK_PERSONAL, TASK_REBUY, TASK_SESSION };
 const char *task_name(enum task t);
 int task_parse(struct str name);

@@ -18,6 +18,9 @@ struct evaldata_request {
     const char *include_items; /* POSIX extended regex an item id must match, or NULL */
     const char *const *maps;   /* of a CSV header (ingest/csvmap.h), or NULL */
     bool priced;               /* only order lines with a price above 0 */
+    bool sessions; /* events in place of orders: each is an order of one item by its session; the
+                      orders, when there are no events */
+    bool by_line;  /* sequences: a line is a moment, later than the lines before */
     struct progress *progress;
 };
 
@@ -35,7 +38,10 @@ struct evaldata {
 const char *evaldata_format_name(enum reader_format format);
 bool evaldata_format_parse(struct str name, enum reader_format *out);
 
-/* FIMI baskets have no shoppers and the times 0, 1, 2, …; neither have orders of a file where none
+/* Sessions are those of data/sessions.h: by their id, else stretches of a user's events; cart, wish
+ * and purchase events count as views do, what is taken out of a cart does not.
+ *
+ * FIMI baskets have no shoppers and the times 0, 1, 2, …; neither have orders of a file where none
  * has a time; sequences have the time 0, 1, 2, … in each line. ERR_INVALID names the line or what
  * is wrong with the whole; ERR_IO, ERR_NOT_FOUND, ERR_CANCELLED, ERR_NOMEM. */
 int evaldata_read(const struct evaldata_request *request, struct evaldata *out,

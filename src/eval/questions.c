@@ -19,6 +19,7 @@ struct asking {
     struct u64map taught; /* hashes of teaching baskets */
     uint32_t *mark; /* [training items] the last asking order whose history has it, by `serial` */
     uint32_t serial;
+    uint32_t last; /* no candidate of a session: its last item; TARGET_LOST: none */
     VEC(struct span) context;
     VEC(struct span) history;
     VEC(uint64_t) target_start;
@@ -186,6 +187,8 @@ static bool next_target(struct asking *a, uint32_t item, uint32_t *target)
     *target = item;
     if (a->c->params.task == TASK_REBUY)
         return had;
+    if (item == a->last && item != TARGET_LOST)
+        return false;
     split->unknown_targets += item == TARGET_LOST;
     if (!had || split->candidates != CANDIDATES_NOT_CONTEXT)
         return true;
@@ -200,10 +203,13 @@ static bool ask_next(struct asking *a, uint32_t b)
     const struct dataset *d = a->c->d;
     struct span history = history_of(a, b);
     uint64_t targets = a->target.count;
+    const struct split_params *p = &a->c->params;
     bool new_shopper = history.begin == history.end;
-    if (d->user[b] == DATASET_NO_USER || (new_shopper && a->c->params.protocol != PROTOCOL_TIME))
+    bool wants_past = p->task == TASK_SESSION || p->protocol != PROTOCOL_TIME;
+    if (d->user[b] == DATASET_NO_USER || (new_shopper && wants_past))
         return true;
     a->serial++;
+    a->last = p->task == TASK_SESSION ? a->item.at[history.end - 1] : TARGET_LOST;
     for (uint64_t x = history.begin; x < history.end; x++)
         a->mark[a->item.at[x]] = a->serial;
     for (uint64_t x = d->baskets.start[b]; x < d->baskets.start[b + 1]; x++) {

@@ -104,6 +104,7 @@ static int read_file(struct gathering *g, struct error *err)
 
 static void gathering_deinit(struct gathering *g)
 {
+    session_builder_free(g->events);
     dict_deinit(&g->shoppers);
     strmap_deinit(&g->orders);
     VEC_FREE(&g->key);

@@ -40,11 +40,28 @@ static int take_order(struct gathering *g, const struct record *record, struct e
     return kept ? 0 : out_of_memory(err);
 }
 
+static int take_event(struct gathering *g, const struct record *record, struct error *err)
+{
+    uint32_t user = 0, item;
+    int rc = record->user_id.len ? dict_add(&g->shoppers, record->user_id, &user, err) : 0;
+    if (rc == 0)
+        rc = dict_add(&g->out->names, record->item_id, &item, err);
+    if (rc)
+        return rc;
+    const struct event event = {.time_ms = record->time_ms,
+                                .user = record->user_id.len ? (uint64_t)user + 1 : 0,
+                                .item = item + 1,
+                                .action = (uint8_t)record->event};
+    return evaldata_event(g, &event, record->session_id, err);
+}
+
 static int take_record(void *context, const struct record *record, struct error *err)
 {
     struct gathering *g = context;
     if (progress_cancelled(g->request->progress))
         return error_set(err, ERR_CANCELLED, "cancelled");
+    if (record->kind == RECORD_EVENT && g->request->sessions && record->time_ms != RECORD_NO_TIME)
+        return take_event(g, record, err);
     if (record->kind != RECORD_ORDER && record->kind != RECORD_CANCEL)
         return 0;
     uint32_t before = strmap_get(&g->orders, record->order_id);
@@ -103,5 +120,7 @@ int evaldata_records(struct gathering *g, struct str text, struct error *err)
         rc = reader_finish(reader, err);
     g->out->format = reader_format(reader);
     reader_free(reader);
-    return rc ? rc : add_orders(g, err);
+    if (rc)
+        return rc;
+    return g->events ? evaldata_add_sessions(g, err) : add_orders(g, err);
 }

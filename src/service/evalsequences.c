@@ -12,7 +12,7 @@ static struct str next_word(struct str *line)
     return word;
 }
 
-static int take_line(struct gathering *g, struct str line, struct error *err)
+static int take_line(struct gathering *g, struct str line, uint64_t number, struct error *err)
 {
     struct str shopper = next_word(&line);
     uint32_t user, known = g->shoppers.count, item;
@@ -27,8 +27,9 @@ static int take_line(struct gathering *g, struct str line, struct error *err)
         if ((problem = id_problem(word)))
             return error_set(err, ERR_INVALID, "item %lld %s", (long long)place + 1, problem);
         rc = dict_add(&g->out->names, word, &item, err);
+        int64_t time_ms = g->request->by_line ? (int64_t)number : place;
         if (rc == 0)
-            rc = dataset_add(&g->out->orders, place, (uint64_t)user + 1, &(uint32_t){item + 1}, 1,
+            rc = dataset_add(&g->out->orders, time_ms, (uint64_t)user + 1, &(uint32_t){item + 1}, 1,
                              err);
     }
     return rc;
@@ -41,7 +42,7 @@ int evaldata_sequences(struct gathering *g, struct str text, struct error *err)
         struct str line = str_trim(str_cut(&text, '\n'));
         number++;
         if (line.len)
-            rc = take_line(g, line, err);
+            rc = take_line(g, line, number, err);
         if (rc) {
             error_wrap(err, "line %llu", (unsigned long long)number);
             return rc;

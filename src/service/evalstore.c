@@ -38,7 +38,10 @@ static int read_store(struct gathering *g, struct db *db, struct error *err)
 {
     struct evaldata *out = g->out;
     uint64_t damaged = 0;
-    int rc = orders_scan(db, take_order, g, g->request->progress, &damaged, err);
+    int rc = g->request->sessions ? evaldata_store_events(g, db, err) : 0;
+    if (rc == 0)
+        rc = g->events ? evaldata_add_sessions(g, err)
+                       : orders_scan(db, take_order, g, g->request->progress, &damaged, err);
     if (rc == 0)
         rc = dataset_finish(&out->orders, err);
     if (rc == 0 && !MEM_NEW(out->name, out->orders.item_count))

@@ -67,14 +67,16 @@ static int choose_protocol(const struct evaluating_request *request, const struc
                            struct split_params *p, struct error *err)
 {
     bool sequences = data->format == FORMAT_SEQUENCES;
+    bool session = request->task_given && p->task == TASK_SESSION;
     if (!request->protocol_given)
-        p->protocol = sequences ? PROTOCOL_LEAVE_LAST_OUT : PROTOCOL_TIME;
+        p->protocol = sequences && !session ? PROTOCOL_LEAVE_LAST_OUT : PROTOCOL_TIME;
     if (!request->task_given)
         p->task = p->protocol == PROTOCOL_LEAVE_LAST_OUT ? TASK_PERSONAL : TASK_BASKET;
-    if (sequences && p->protocol != PROTOCOL_LEAVE_LAST_OUT)
+    if (sequences && p->protocol != PROTOCOL_LEAVE_LAST_OUT && !session)
         return error_set(err, ERR_INVALID,
-                         "sequences have no times and no baskets: --protocol leave-last-out is "
-                         "the one for them");
+                         "sequences have no times and no baskets: take --protocol leave-last-out, "
+                         "or --surface session, where a line is a session and later than those "
+                         "before");
     return 0;
 }
 
@@ -110,8 +112,13 @@ int evaluating_run(const struct evaluating_request *request, struct evaluating_r
                    struct error *err)
 {
     struct evaldata data;
+    struct evaldata_request input = request->input;
+    const struct split_params *split = &request->params.split;
     *report = (struct evaluating_report){0};
-    int rc = evaldata_read(&request->input, &data, err);
+    input.sessions = request->task_given && split->task == TASK_SESSION;
+    input.by_line =
+        input.sessions && !(request->protocol_given && split->protocol == PROTOCOL_LEAVE_LAST_OUT);
+    int rc = evaldata_read(&input, &data, err);
     if (rc)
         return rc;
     report->input = (struct report_input){

@@ -150,6 +150,52 @@ static void times_are_for_all_or_for_none(void **state)
     evaldata_deinit(&d);
 }
 
+static void a_line_can_be_a_session_later_than_those_before(void **state)
+{
+    (void)state;
+    const struct evaldata_request by_line = {.format = FORMAT_SEQUENCES, .by_line = true};
+    struct evaldata d = read_text("s b a\nt c b\n", by_line);
+    assert_orders(&d, "1 0: b, 1 0: a, 2 1: c, 2 1: b");
+    evaldata_deinit(&d);
+}
+
+static const char visits[] =
+    "{\"event\":\"view\",\"item_id\":\"a\",\"session_id\":\"s\",\"timestamp\":1}\n"
+    "{\"event\":\"view\",\"item_id\":\"b\",\"user_id\":\"u\",\"timestamp\":2}\n"
+    "{\"event\":\"uncart\",\"item_id\":\"c\",\"session_id\":\"s\",\"timestamp\":3}\n"
+    "{\"event\":\"cart\",\"item_id\":\"c\",\"session_id\":\"s\",\"timestamp\":4}\n"
+    "{\"event\":\"view\",\"item_id\":\"a\",\"user_id\":\"u\",\"timestamp\":4000}\n"
+    "{\"order_id\":\"1\",\"timestamp\":5,\"items\":[{\"item_id\":\"z\"}]}\n";
+
+static void events_are_orders_of_their_sessions(void **state)
+{
+    (void)state;
+    struct shopkit kit;
+    struct evaldata d = read_text(visits, (struct evaldata_request){.sessions = true});
+    assert_orders(&d, "1000 0: a, 2000 1: b, 4000 0: c, 4000000 2: a");
+    assert_true(d.timed);
+    evaldata_deinit(&d);
+    d = read_text(visits, (struct evaldata_request){0});
+    assert_orders(&d, "5000: z");
+    evaldata_deinit(&d);
+    shopkit_init(&kit);
+    shopkit_open(&kit, SHOP_COMMAND);
+    assert_int_equal(shopkit_ingest(&kit, visits, NULL), 0);
+    const struct evaldata_request request = {.data = kit.settings.data, .sessions = true};
+    assert_int_equal(evaldata_read(&request, &d, NULL), 0);
+    assert_orders(&d, "1000 0: a, 2000 1: b, 4000 0: c, 4000000 2: a");
+    evaldata_deinit(&d);
+    shopkit_close(&kit);
+}
+
+static void without_events_orders_are_the_sessions(void **state)
+{
+    (void)state;
+    struct evaldata d = read_text(csv, (struct evaldata_request){.sessions = true});
+    assert_orders(&d, "1000 0: 10b, 2000 1: 10a post, 3000: 20");
+    evaldata_deinit(&d);
+}
+
 static void the_hash_is_of_the_contents(void **state)
 {
     (void)state;
@@ -206,9 +252,10 @@ static void reading_survives_every_failed_allocation(void **state)
 {
     (void)state;
     const struct evaldata_request requests[] = {{.path = path, .format = FORMAT_SEQUENCES},
-                                                {.path = path, .format = FORMAT_FIMI}};
-    write_file("1 10 11 12\n2 11\n");
-    for (int r = 0; r < 2; r++) {
+                                                {.path = path, .format = FORMAT_FIMI},
+                                                {.path = path, .sessions = true}};
+    for (int r = 0; r < 3; r++) {
+        write_file(r < 2 ? "1 10 11 12\n2 11\n" : visits);
         OOM_LOOP
         {
             struct evaldata d = {0};
@@ -244,6 +291,9 @@ int main(void)
         cmocka_unit_test(items_and_prices_can_be_chosen),
         cmocka_unit_test(later_records_replace_and_cancel),
         cmocka_unit_test(times_are_for_all_or_for_none),
+        cmocka_unit_test(a_line_can_be_a_session_later_than_those_before),
+        cmocka_unit_test(events_are_orders_of_their_sessions),
+        cmocka_unit_test(without_events_orders_are_the_sessions),
         cmocka_unit_test(the_hash_is_of_the_contents),
         cmocka_unit_test(the_store_gives_its_orders),
         cmocka_unit_test(a_missing_store_says_what_to_do),

@@ -159,6 +159,26 @@ static void rebuying_asks_only_for_what_was_bought(void **state)
     dataset_deinit(&d);
 }
 
+/* Of a b b c: b after a, c after a b b; nothing comes before the first, b again is a reload. */
+static void sessions_are_asked_at_every_step_but_reloads(void **state)
+{
+    (void)state;
+    struct dataset d;
+    assert_int_equal(dataset_init(&d, NULL, NULL), 0);
+    for (int64_t t = 0; t < 9; t++)
+        add(&d, t, 1 + (uint64_t)t, 3, (uint32_t[]){1, 2, 3});
+    for (int step = 0; step < 4; step++)
+        add(&d, 9, 20, 1, (uint32_t[]){(uint32_t[]){1, 2, 2, 3}[step]});
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    const struct split_params params = {.task = TASK_SESSION, .test_share = .2};
+    struct split s = make(&d, &params, STAGE_TEST);
+    assert_int_equal(s.questions.count, 2);
+    assert_question(&s, 0, 1, (uint32_t[]){1}, 1, (uint32_t[]){2});
+    assert_question(&s, 1, 3, (uint32_t[]){1, 2, 2}, 1, (uint32_t[]){3});
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
 /* Each target with all other known items of its basket, at most so many of a basket. */
 static void leave_one_out_asks_for_items_of_a_basket(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_moment_is_never_on_both_sides),
         cmocka_unit_test(leave_last_out_asks_for_the_last_and_keeps_the_one_before),
         cmocka_unit_test(rebuying_asks_only_for_what_was_bought),
+        cmocka_unit_test(sessions_are_asked_at_every_step_but_reloads),
         cmocka_unit_test(leave_one_out_asks_for_items_of_a_basket),
         cmocka_unit_test(a_short_context_is_a_sample_of_the_whole),
         cmocka_unit_test(baskets_that_were_learnt_from_before_are_counted),
