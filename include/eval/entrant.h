@@ -7,12 +7,14 @@
 
 struct entrant {
     const char *name, *about;
-    bool baseline;     /* always shown beside others */
-    bool needs_times;  /* of the clock */
-    bool needs_order;  /* nothing to learn where times and shoppers are shuffled */
-    bool needs_past;   /* shoppers with histories */
-    bool needs_valid;  /* chooses parameters on the validation */
-    bool counts_pairs; /* its cost includes counting them */
+    bool baseline;       /* always shown beside others */
+    bool needs_times;    /* of the clock */
+    bool needs_order;    /* nothing to learn where times and shoppers are shuffled */
+    bool needs_shoppers; /* orders that name them, and questions about one */
+    bool needs_past;     /* shoppers with histories */
+    bool needs_valid;    /* chooses parameters on the validation */
+    bool slow;           /* asked only when named */
+    bool counts_pairs;   /* its cost includes counting them */
     int (*train)(const struct training *t, struct contender *out, struct error *err);
 };
 

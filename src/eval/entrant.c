@@ -3,14 +3,17 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "learn/sequence.h"
 
 #include <stdlib.h>
 
 /* Parameters of the plain learners, those of their published figures. */
-#define BASKET_ROW   200
-#define HISTORY_ROW  50
-#define BASKET_DECAY 1.f
-#define PAST_DECAY   .7f
+#define BASKET_ROW     200
+#define HISTORY_ROW    50
+#define BASKET_DECAY   1.f
+#define PAST_DECAY     .7f
+#define VISIT_DECAY    .6f
+#define CONFIDENCE_ROW 2000
 
 static int out_of_memory(struct error *err)
 {
@@ -50,12 +53,17 @@ static int train_frequency(const struct training *t, struct contender *out, stru
     return contender_frequency("frequency", &t->split.train, out, err);
 }
 
+float entrant_decay(const struct training *t)
+{
+    return t->split.task == TASK_BASKET    ? BASKET_DECAY
+           : t->split.task == TASK_SESSION ? VISIT_DECAY
+                                           : PAST_DECAY;
+}
+
 int entrant_rows(const struct training *t, const char *name, struct csr *rows,
                  struct contender *out, struct error *err)
 {
-    bool basket = t->split.task == TASK_BASKET;
-    struct rows_term term = {
-        .rows = *rows, .weight = 1, .decay = basket ? BASKET_DECAY : PAST_DECAY};
+    struct rows_term term = {.rows = *rows, .weight = 1, .decay = entrant_decay(t)};
     return contender_rows(name, &term, 1, NULL, out, err);
 }
 
@@ -71,7 +79,7 @@ static int train_weight(const struct training *t, const char *name, enum weight 
 
 static int train_confidence(const struct training *t, struct contender *out, struct error *err)
 {
-    return train_weight(t, "confidence", WEIGHT_CONFIDENCE, t->pairs.item_count, out, err);
+    return train_weight(t, "confidence", WEIGHT_CONFIDENCE, CONFIDENCE_ROW, out, err);
 }
 
 static int train_cosine(const struct training *t, struct contender *out, struct error *err)
@@ -87,6 +95,21 @@ static int train_jaccard(const struct training *t, struct contender *out, struct
 static int train_llr(const struct training *t, struct contender *out, struct error *err)
 {
     return train_weight(t, "llr", WEIGHT_LLR, 0, out, err);
+}
+
+/* The stand-alone form of its published figures. */
+static int train_sequence(const struct training *t, struct contender *out, struct error *err)
+{
+    bool visit = t->split.task == TASK_SESSION;
+    const struct sequence_params params = {.distance = visit ? 15 : 10,
+                                           .every_place = visit,
+                                           .by_time = !visit,
+                                           .source_power = visit ? 0 : 1,
+                                           .threads = t->threads,
+                                           .progress = t->progress};
+    struct csr rows;
+    int rc = sequence_rows(&t->histories, &params, &rows, NULL, err);
+    return rc ? rc : entrant_rows(t, "sequence", &rows, out, err);
 }
 
 static const struct entrant entrants[] = {
@@ -137,6 +160,19 @@ static const struct entrant entrants[] = {
      .needs_valid = true,
      .counts_pairs = true,
      .train = entrant_train_ridge},
+    {.name = "sequence",
+     .about = "what follows in histories, nearer followers counting more",
+     .needs_order = true,
+     .needs_shoppers = true,
+     .train = train_sequence},
+    {.name = "lowrank",
+     .about = "item vectors from a singular value decomposition",
+     .slow = true,
+     .train = entrant_train_lowrank},
+    {.name = "sgns",
+     .about = "item vectors by skip-gram with negative sampling",
+     .slow = true,
+     .train = entrant_train_sgns},
     {.name = "blend",
      .about = "what basketd serves: its learners weighed against each other on the validation",
      .needs_valid = true,
@@ -163,8 +199,10 @@ const char *entrant_problem(const struct entrant *l, const struct split_params *
 {
     if (l->needs_times && !timed)
         return "needs orders with times";
-    if (l->needs_past && !shoppers)
+    if ((l->needs_past || l->needs_shoppers) && !shoppers)
         return "needs orders that name their shoppers";
+    if (l->needs_shoppers && split->task == TASK_BASKET)
+        return "learns from the order of histories, and a basket has none";
     if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)
         return "suggests what was bought before, which nobody is asked for here";
     return NULL;

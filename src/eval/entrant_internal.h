@@ -8,7 +8,11 @@
 int entrant_rows(const struct training *t, const char *name, struct csr *rows,
                  struct contender *out, struct error *err) WARN_UNUSED;
 
+float entrant_decay(const struct training *t); /* that one */
+
 int entrant_train_ridge(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_lowrank(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_sgns(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err);
 
 #endif

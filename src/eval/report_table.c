@@ -39,7 +39,7 @@ static void add_models(const struct evaluation *e, struct buf *out)
     snprintf(map, sizeof map, "map@%u", e->k);
     snprintf(coverage, sizeof coverage, "cover@%u", e->k);
     buf_printf(out, "%-16s %7s %8s %15s %8s %8s %8s %6s %7s %7s %7s %7s\n", "model", hr, ndcg,
-               "95 % of clusters", mrr, map, coverage, "gini", "train s", "us p50", "us p99", "MB");
+               "95 % interval", mrr, map, coverage, "gini", "train s", "us p50", "us p99", "MB");
     for (uint32_t i = 0; i < e->model_count; i++) {
         const struct model_result *m = &e->models[i];
         const struct interval *ci = &m->interval[TESTED_NDCG];

@@ -6,9 +6,13 @@
 
 #include <stdlib.h>
 
+/* Partners of an item that are kept: all in most shops, and what fits in memory in the largest. */
+#define PAIRS_MAX 4000
+
 static int count_pairs(struct training *t, struct error *err)
 {
-    const struct cooc_params params = {.threads = t->threads, .progress = t->progress};
+    const struct cooc_params params = {
+        .max_per_row = PAIRS_MAX, .threads = t->threads, .progress = t->progress};
     double cpu_s = clock_cpu_s();
     uint64_t begin = clock_mono_ns();
     int rc = cooc_count(t->units, &params, &t->pairs, err);

@@ -42,7 +42,7 @@ static int choose_models(const struct evaluating_request *request, const struct 
     for (uint32_t i = 0; i < count && out->count < MODELS_MAX; i++) {
         bool fits = !entrant_problem(&all[i], split, timed, shoppers);
         bool asked = request->models.len && named(request->models, all[i].name);
-        if (asked || (fits && (all[i].baseline || !request->models.len)))
+        if (asked || (fits && (all[i].baseline || (!request->models.len && !all[i].slow))))
             out->at[out->count++] = &all[i];
     }
     return 0;
