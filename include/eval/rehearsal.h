@@ -8,11 +8,12 @@
 #include "eval/fit.h"
 #include "eval/gate.h"
 
-struct rehearsal_params { /* zero = default */
-    double held_back;     /* share of the orders; 0: .1 */
-    uint32_t questions;   /* of each surface; 0: 8000 */
-    uint32_t keep;        /* entries of a row; 0: 200 */
-    struct model *live;   /* NULL: nothing to compare with */
+struct rehearsal_params {      /* zero = default */
+    double held_back;          /* share of the orders; 0: .1 */
+    uint32_t questions;        /* of each surface; 0: 8000 */
+    uint32_t keep;             /* entries of a row; 0: 200 */
+    struct model *live;        /* NULL: nothing to compare with */
+    const struct recipe *menu; /* to choose from; NULL: recipe_menu */
     bool without_gate;
     uint64_t seed;
     uint32_t threads;

@@ -70,6 +70,8 @@ int settings_load(struct settings *s, int *argc, char **argv, struct error *err)
 
 /* "64MiB", "4GiB", "512KB", "1000" (bytes): as a setting of that type. */
 bool settings_parse_size(struct str text, uint64_t *bytes);
+/* "90s", "15m", "24h", "7d", "90" (seconds). */
+bool settings_parse_duration(struct str text, int64_t *ms);
 
 /* "key = value  # where from" lines for `basketd config`; one JSON object for --json. */
 void settings_print(const struct settings *s, struct buf *out, bool json);

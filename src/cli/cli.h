@@ -57,6 +57,7 @@ void watch_stop(struct watch *watch);
 int cmd_serve(struct settings *settings, int argc, char **argv);
 int cmd_import(struct settings *settings, int argc, char **argv);
 int cmd_train(struct settings *settings, int argc, char **argv);
+int cmd_tune(struct settings *settings, int argc, char **argv);
 int cmd_recommend(struct settings *settings, int argc, char **argv);
 int cmd_rules(struct settings *settings, int argc, char **argv);
 int cmd_mine(struct settings *settings, int argc, char **argv);

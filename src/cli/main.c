@@ -40,6 +40,20 @@ static const struct command commands[] = {
      {"train", "models", NULL},
      cmd_train,
      false},
+    {"tune",
+     "basketd tune [OPTIONS]",
+     "search for what trainings should start from, and adopt it if it ranks better",
+     "Tries menus of learners and their parameters on the stored orders, the best third on ever\n"
+     "more of them, and compares the winner with the usual menu on the newest orders. A search\n"
+     "that is stopped goes on where it was. DIR/tuned.json has what was adopted, and why.\n\n"
+     "  --surface NAME                   basket (default) or personal\n"
+     "  --budget TIME                    no try begins later (10m)\n"
+     "  --tries N                        menus to begin with (27)\n"
+     "  --seed N                         another search (1)\n"
+     "  --json                           what came of it as JSON\n",
+     {"train", NULL},
+     cmd_tune,
+     false},
     {"recommend",
      "basketd recommend [OPTIONS] [ITEM…]",
      "what goes with these items?",

@@ -103,7 +103,10 @@ int rehearse(const struct dataset *d, const struct rehearsal_params *params, str
 {
     int rc = 0;
     *out = (struct rehearsal){0};
-    recipe_menu(&out->recipe, d->item_count);
+    if (params->menu)
+        out->recipe = *params->menu;
+    else
+        recipe_menu(&out->recipe, d->item_count);
     progress_begin(params->progress, "rehearsing", 0);
     for (int s = 0; s < REHEARSED_COUNT && rc == 0; s++) {
         rc = rehearse_surface(d, s, params, &out->recipe, &out->surface[s], err);

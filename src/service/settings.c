@@ -56,6 +56,15 @@ bool settings_parse_size(struct str text, uint64_t *bytes)
     return true;
 }
 
+bool settings_parse_duration(struct str text, int64_t *ms)
+{
+    double seconds;
+    if (!parse_with_unit(text, time_units, &seconds) || !(seconds >= 0) || seconds >= 1e12)
+        return false;
+    *ms = (int64_t)(seconds * 1000);
+    return true;
+}
+
 static const char *expectation(enum option_type type)
 {
     switch (type) {

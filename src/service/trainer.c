@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
-#include "eval/fit.h"
 #include "ingest/record.h"
 #include "service/live.h"
 #include "service/metrics.h"
 #include "service/modelstore.h"
+#include "service/tuning.h"
 #include "store/events.h"
 #include "store/items.h"
 #include "store/orders.h"
@@ -248,14 +248,20 @@ static int rehearse_training(struct training *t, struct error *err)
                                       .threads = s->threads,
                                       .progress = t->progress};
     struct train_outcome *out = t->out;
-    int rc = 0;
+    struct recipe menu;
+    int rc = tuning_menu(s->data, t->data.item_count, &menu, err);
+    params.menu = &menu;
+    if (rc) {
+        model_unref(live);
+        return rc;
+    }
     out->rehearsed = s->rehearse && csr_entries(&t->data.baskets) <= REHEARSAL_LINES_MAX;
     if (out->rehearsed)
         rc = rehearse(&t->data, &params, &out->rehearsal, err);
     else if (live)
         out->rehearsal.recipe = live->recipe;
     else
-        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
+        out->rehearsal.recipe = menu;
     model_unref(live);
     return rc;
 }

@@ -1,0 +1,270 @@
+/* A menu is a draw of the seeded space (eval/tune.h), so two numbers say all of it; the text beside
+ * them is for people. */
+#include "service/tuning.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "eval/fit.h"
+#include "service/evaldata.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4200
+#define DRAWS_MAX  1000000
+
+struct search {
+    const struct tuning_request *request;
+    uint64_t hash; /* of the orders */
+    VEC(struct tune_try) done;
+    FILE *log;
+};
+
+static void path_of(const char *data, const char *name, char path[PATH_BYTES])
+{
+    snprintf(path, PATH_BYTES, "%s/%s", data, name);
+}
+
+static bool same_search(const struct search *s, const json_t *line)
+{
+    char hash[17];
+    const char *of = json_string_value(json_object_get(line, "orders_hash"));
+    const char *surface = json_string_value(json_object_get(line, "surface"));
+    snprintf(hash, sizeof hash, "%016" PRIx64, s->hash);
+    return of && surface && strcmp(of, hash) == 0 &&
+           strcmp(surface, mix_name(s->request->mix)) == 0 &&
+           json_integer_value(json_object_get(line, "space")) == TUNE_SPACE &&
+           json_integer_value(json_object_get(line, "seed")) == (json_int_t)s->request->seed &&
+           json_integer_value(json_object_get(line, "keep")) == (json_int_t)s->request->keep;
+}
+
+/* A line that was cut off, or that is of another search, says nothing here. */
+static int take_line(struct search *s, const char *text)
+{
+    json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    bool kept = true;
+    if (line && same_search(s, line))
+        kept = VEC_PUSH(
+            &s->done,
+            ((struct tune_try){
+                .number = (uint32_t)json_integer_value(json_object_get(line, "draw")),
+                .rung = (uint32_t)json_integer_value(json_object_get(line, "rung")),
+                .orders = (uint32_t)json_integer_value(json_object_get(line, "orders")),
+                .questions = (uint32_t)json_integer_value(json_object_get(line, "questions")),
+                .ndcg = json_number_value(json_object_get(line, "ndcg")),
+                .seconds = json_number_value(json_object_get(line, "seconds"))}));
+    json_decref(line);
+    return kept ? 0 : ERR_NOMEM;
+}
+
+static int read_log(struct search *s, const char *path, struct error *err)
+{
+    char *text = NULL;
+    size_t room = 0;
+    FILE *file = fopen(path, "r");
+    int rc = 0;
+    if (!file)
+        return errno == ENOENT ? 0 : error_set_errno(err, ERR_IO, errno, "%s", path);
+    while (rc == 0 && getline(&text, &room, file) > 0)
+        rc = take_line(s, text);
+    free(text);
+    fclose(file);
+    return rc ? error_set(err, ERR_NOMEM, "tuning: out of memory") : 0;
+}
+
+static int note_try(void *context, const struct tune_try *t, struct error *err)
+{
+    struct search *s = context;
+    fprintf(s->log,
+            "{\"orders_hash\":\"%016" PRIx64 "\",\"surface\":\"%s\",\"space\":%d,\"seed\":%" PRIu64
+            ",\"keep\":%u,\"draw\":%u,\"rung\":%u,\"orders\":%u,\"questions\":%u,\"ndcg\":%.17g,"
+            "\"seconds\":%.3f}\n",
+            s->hash, mix_name(s->request->mix), TUNE_SPACE, s->request->seed, s->request->keep,
+            t->number, t->rung, t->orders, t->questions, t->ndcg, t->seconds);
+    if (fflush(s->log) == 0 && fsync(fileno(s->log)) == 0)
+        return 0;
+    return error_set_errno(err, ERR_IO, errno, "tune.ndjson");
+}
+
+static int search(struct search *s, const struct evaldata *data, struct tuning_report *report,
+                  struct error *err)
+{
+    const struct tuning_request *q = s->request;
+    char path[PATH_BYTES];
+    path_of(q->data, "tune.ndjson", path);
+    s->hash = data->hash;
+    int rc = read_log(s, path, err);
+    if (rc)
+        return rc;
+    s->log = fopen(path, "a");
+    if (!s->log)
+        return error_set_errno(err, ERR_IO, errno, "%s", path);
+    const struct tune_params params = {
+        .mix = q->mix,
+        .tries = q->tries,
+        .keep = q->keep,
+        .seed = q->seed,
+        .deadline_ns = q->budget_ms ? clock_mono_ns() + (uint64_t)q->budget_ms * 1000000 : 0,
+        .threads = q->threads,
+        .progress = q->progress,
+        .done = s->done.at,
+        .done_count = (uint32_t)s->done.count,
+        .tried = note_try,
+        .context = s};
+    report->resumed = (uint32_t)s->done.count;
+    rc = tune(&data->orders, &params, &report->tuned, err);
+    fclose(s->log);
+    return rc;
+}
+
+/* The file with all surfaces, an empty object when there is none. */
+static json_t *read_tuned(const char *path, struct error *err)
+{
+    json_error_t why;
+    if (access(path, F_OK) != 0)
+        return json_object();
+    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    if (json_is_object(all))
+        return all;
+    json_decref(all);
+    error_set(err, ERR_INVALID, "%s: line %d: %s; remove it or tune again", path,
+              all ? 1 : why.line, all ? "not an object" : why.text);
+    return NULL;
+}
+
+static int write_tuned(const char *path, const json_t *all, struct error *err)
+{
+    char fresh[PATH_BYTES + 8];
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    FILE *file = fopen(fresh, "w");
+    if (!file)
+        return error_set_errno(err, ERR_IO, errno, "%s", fresh);
+    bool good = json_dumpf(all, file, JSON_INDENT(1)) == 0 && fputc('\n', file) != EOF &&
+                fflush(file) == 0 && fsync(fileno(file)) == 0;
+    good = fclose(file) == 0 && good;
+    if (good && rename(fresh, path) == 0)
+        return 0;
+    int number = errno;
+    unlink(fresh);
+    return error_set_errno(err, ERR_IO, number, "%s", path);
+}
+
+static int adopt(const struct tuning_request *q, const struct tuning_report *report,
+                 struct error *err)
+{
+    char path[PATH_BYTES];
+    struct buf text;
+    path_of(q->data, "tuned.json", path);
+    json_t *all = read_tuned(path, err);
+    if (!all)
+        return ERR_INVALID;
+    buf_init(&text, 0);
+    tuning_json(q, report, &text);
+    json_t *one = text.failed ? NULL : json_loadb(text.ptr, text.len, 0, NULL);
+    buf_deinit(&text);
+    int rc = one && json_object_set_new(all, mix_name(q->mix), one) == 0
+                 ? write_tuned(path, all, err)
+                 : error_set(err, ERR_NOMEM, "tuning: out of memory");
+    json_decref(all);
+    return rc;
+}
+
+int tuning_run(const struct tuning_request *request, struct tuning_report *report,
+               struct error *err)
+{
+    const struct evaldata_request asked = {.data = request->data, .progress = request->progress};
+    struct search s = {.request = request};
+    struct evaldata data;
+    *report = (struct tuning_report){0};
+    int rc = evaldata_read(&asked, &data, err);
+    if (rc)
+        return rc;
+    rc = search(&s, &data, report, err);
+    VEC_FREE(&s.done);
+    evaldata_deinit(&data);
+    if (rc == 0 && report->tuned.adopted)
+        rc = adopt(request, report, err);
+    return rc;
+}
+
+/* What the draw says of the matrices that the surface adds up, and of its mix. */
+static void take_over(const struct recipe *draw, enum mix_kind kind, struct recipe *menu)
+{
+    for (uint32_t x = 0; x < menu->ingredient_count; x++)
+        if (draw->mixes[kind].weight[draw->ingredients[x].matrix] > 0)
+            menu->ingredients[x] = draw->ingredients[x];
+    menu->mixes[kind] = draw->mixes[kind];
+}
+
+static int take_surface(const json_t *one, const char *path, enum mix_kind kind, uint32_t items,
+                        struct recipe *menu, struct error *err)
+{
+    const json_t *seed = json_object_get(one, "seed"), *draw = json_object_get(one, "draw");
+    const json_t *space = json_object_get(one, "space");
+    struct recipe drawn;
+    if (!json_is_integer(seed) || json_integer_value(seed) < 0)
+        return error_set(err, ERR_INVALID, "%s: %s.seed is not a whole number", path,
+                         mix_name(kind));
+    if (!json_is_integer(draw) || json_integer_value(draw) < 0 ||
+        json_integer_value(draw) > DRAWS_MAX)
+        return error_set(err, ERR_INVALID, "%s: %s.draw is not a number from 0 to %d", path,
+                         mix_name(kind), DRAWS_MAX);
+    if (json_integer_value(space) != TUNE_SPACE)
+        return 0; /* of a version with another space: as if not tuned */
+    tune_menu((uint64_t)json_integer_value(seed), (uint32_t)json_integer_value(draw), items,
+              &drawn);
+    take_over(&drawn, kind, menu);
+    return 0;
+}
+
+int tuning_menu(const char *data, uint32_t items, struct recipe *menu, struct error *err)
+{
+    static const enum mix_kind kinds[] = {MIX_BASKET, MIX_PERSONAL};
+    char path[PATH_BYTES];
+    recipe_menu(menu, items);
+    path_of(data, "tuned.json", path);
+    json_t *all = read_tuned(path, err);
+    if (!all)
+        return ERR_INVALID;
+    int rc = 0;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds && rc == 0; k++) {
+        const json_t *one = json_object_get(all, mix_name(kinds[k]));
+        if (one)
+            rc = take_surface(one, path, kinds[k], items, menu, err);
+    }
+    json_decref(all);
+    return rc;
+}
+
+static void member(struct buf *out, const char *before, double value)
+{
+    buf_text(out, before);
+    buf_f64(out, value);
+}
+
+void tuning_json(const struct tuning_request *request, const struct tuning_report *report,
+                 struct buf *out)
+{
+    const struct tuned *t = &report->tuned;
+    buf_printf(out,
+               "{\"surface\":\"%s\",\"space\":%d,\"seed\":%" PRIu64
+               ",\"tries\":%u,\"resumed\":%u,\"complete\":%s,\"adopted\":%s,\"draw\":%u,"
+               "\"questions\":%u",
+               mix_name(request->mix), TUNE_SPACE, request->seed, t->tries, report->resumed,
+               t->complete ? "true" : "false", t->adopted ? "true" : "false", t->number,
+               t->questions);
+    member(out, ",\"ndcg_usual\":", t->ndcg_usual);
+    member(out, ",\"ndcg_tuned\":", t->ndcg_tuned);
+    member(out, ",\"difference\":{\"value\":", t->difference.value);
+    member(out, ",\"low\":", t->difference.low);
+    member(out, ",\"high\":", t->difference.high);
+    buf_text(out, "},\"menu\":");
+    recipe_json(&t->menu, out);
+    buf_char(out, '}');
+}
