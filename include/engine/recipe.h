@@ -43,9 +43,9 @@ struct ingredient {
     float lambda;        /* ridge */
     float unit_power;    /* ridge: a unit of b items counts b^-unit_power */
     uint32_t distance;   /* sequence: D */
-    float gap_power, source_power, target_power; /* sequence */
-    uint32_t rank;                               /* lowrank, sgns: dimensions, at most 512;
-                                                    sgns: a multiple of 8 */
+    float gap_power, count_power, source_power, target_power; /* sequence */
+    uint32_t rank; /* lowrank, sgns: dimensions, at most 512;
+                      sgns: a multiple of 8 */
 };
 
 /* What a surface adds up. An item t steps from the end of the context counts decay^t. */

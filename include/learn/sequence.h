@@ -1,9 +1,9 @@
 /* Sequential rules: what follows an item in shoppers' histories, nearer followers counting more.
  *
  * From the first place p of item i in a history, or from every place, each item j at distance
- * z = 1..D behind it adds z^-gap_power to a_ij. Row i = its best j by a_ij / (n_i^source_power
- * (n_j + 1)^target_power), n histories with the item. Rows in parallel, same result for any thread
- * count. */
+ * z = 1..D behind it adds z^-gap_power to a_ij. Row i = its best j by a_ij^count_power /
+ * (n_i^source_power (n_j + 1)^target_power), n histories with the item. Rows in parallel, same
+ * result for any thread count. */
 #ifndef LEARN_SEQUENCE_H
 #define LEARN_SEQUENCE_H
 
@@ -17,6 +17,7 @@ struct sequence_params { /* zero = default */
     bool by_time;        /* distance in different times, not items: items of one time do not follow
                             each other. For histories that have times */
     float gap_power;     /* 0: 1; smaller ones look further */
+    float count_power;   /* 0: 1; smaller ones trust many repetitions less */
     float source_power;  /* 1 alone, .5 in a blend, 0 for sessions */
     float target_power;  /* 0; .25 in a blend. Larger ones favour rare followers */
     float backward;      /* share with which j before i counts too, 0 to 1 */

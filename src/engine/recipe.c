@@ -53,8 +53,9 @@ void recipe_default(struct recipe *r)
               .share = 1,
               .distance = 50,
               .gap_power = 0.7f,
-              .source_power = 0.5f,
-              .target_power = 0.1f},
+              .count_power = 0.7f,
+              .source_power = 0.25f,
+              .target_power = 0.05f},
              {.matrix = MATRIX_ALIKE, .learner = LEARNER_COSINE, .share = 0.6f},
              {.matrix = MATRIX_ALIKE, .learner = LEARNER_SGNS, .share = 0.4f, .rank = 64}},
         .ingredient_count = 6,
@@ -90,9 +91,9 @@ static const char *ingredient_fault(const struct ingredient *g)
         (g->neighbours == 0 || g->neighbours > NEIGHBOURS_MAX || !(g->lambda > 0) ||
          !isfinite(g->lambda) || !in_range(g->unit_power, 0, 2)))
         return "neighbours, lambda or unit_power of a ridge";
-    if (is_sequence &&
-        (g->distance == 0 || g->distance > NEIGHBOURS_MAX || !in_range(g->gap_power, 0, 4) ||
-         !in_range(g->source_power, 0, 2) || !in_range(g->target_power, 0, 2)))
+    if (is_sequence && (g->distance == 0 || g->distance > NEIGHBOURS_MAX ||
+                        !in_range(g->gap_power, 0, 4) || !in_range(g->count_power, 0, 2) ||
+                        !in_range(g->source_power, 0, 2) || !in_range(g->target_power, 0, 2)))
         return "distance or a power of a sequence";
     if ((g->learner == LEARNER_LOWRANK || g->learner == LEARNER_SGNS) &&
         (g->rank == 0 || g->rank > RANK_MAX))
@@ -150,6 +151,7 @@ static void ingredient_json(const struct ingredient *g, struct buf *out)
     if (g->learner == LEARNER_SEQUENCE) {
         member(out, "distance", g->distance);
         member(out, "gap_power", plain(g->gap_power));
+        member(out, "count_power", plain(g->count_power));
         member(out, "source_power", plain(g->source_power));
         member(out, "target_power", plain(g->target_power));
     }

@@ -135,6 +135,7 @@ static int make_sequence(struct sources *s, uint32_t x, struct error *err)
     const struct sequence_params params = {.distance = g->distance,
                                            .by_time = true,
                                            .gap_power = g->gap_power,
+                                           .count_power = g->count_power,
                                            .source_power = g->source_power,
                                            .target_power = g->target_power,
                                            .keep = keep_of(s),

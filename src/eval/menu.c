@@ -20,12 +20,14 @@ static void add_ridge(struct recipe *r, enum matrix_kind matrix, uint32_t neighb
                                .unit_power = unit_power});
 }
 
-static void add_sequence(struct recipe *r, float source_power, float target_power)
+static void add_sequence(struct recipe *r, float count_power, float source_power,
+                         float target_power)
 {
     add(r, (struct ingredient){.matrix = MATRIX_NEXT,
                                .learner = LEARNER_SEQUENCE,
                                .distance = 50,
                                .gap_power = 0.7f,
+                               .count_power = count_power,
                                .source_power = source_power,
                                .target_power = target_power});
 }
@@ -46,8 +48,8 @@ void recipe_menu(struct recipe *r, uint32_t items)
     add_ridge(r, MATRIX_SHOPPERS, k, 20, 0);
     add_ridge(r, MATRIX_SHOPPERS, k, 200, 0);
     add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .rank = 128});
-    add_sequence(r, 0.3f, 0);
-    add_sequence(r, 0.3f, 0.1f);
-    add_sequence(r, 0.5f, 0);
-    add_sequence(r, 0.5f, 0.2f);
+    add_sequence(r, 0.7f, 0.35f, 0);
+    add_sequence(r, 0.7f, 0.2f, 0.1f);
+    add_sequence(r, 1, 0.5f, 0.1f);
+    add_sequence(r, 1, 0.5f, 0.2f);
 }

@@ -46,6 +46,7 @@ static void draw_sequence(struct ingredient *g, struct rng *rng)
     static const uint32_t distances[] = {5, 10, 20, 50, 100};
     g->distance = distances[rng_below(rng, 5)];
     g->gap_power = between(rng, 0.3f, 1.5f);
+    g->count_power = between(rng, 0.5f, 1);
     g->source_power = between(rng, 0.1f, 0.8f);
     g->target_power = between(rng, 0, 0.4f);
 }

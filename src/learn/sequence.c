@@ -26,6 +26,7 @@ struct job {
     const struct histories *h;
     uint32_t distance, keep;
     bool every_place;
+    double count_power;
     double *gap; /* [distance + 1] what a follower that far adds */
     double backward;
     uint32_t *step;      /* [events] number of the event's time in its history; NULL: its place */
@@ -104,7 +105,9 @@ static void make_row(struct job *job, struct counter *c, uint32_t item)
     }
     for (uint32_t x = 0; x < c->touched_count; x++) {
         uint32_t other = c->touched[x];
-        double weight = c->follower[other].sum * job->source[item] * job->target[other];
+        double sum = c->follower[other].sum;
+        double weight = (job->count_power != 1 ? pow(sum, job->count_power) : sum) *
+                        job->source[item] * job->target[other];
         if ((float)weight > 0)
             topk_offer(&best, other, (float)weight, job->rank[other]);
     }
@@ -142,6 +145,7 @@ static bool weigh_gaps(struct job *job, const struct sequence_params *params)
 {
     uint64_t longest = 0, distance = params->distance ? params->distance : DEFAULT_DISTANCE;
     double power = params->gap_power != 0 ? (double)params->gap_power : 1;
+    job->count_power = params->count_power != 0 ? (double)params->count_power : 1;
     for (uint32_t r = 0; r < job->h->count; r++) {
         uint64_t length = job->h->start[r + 1] - job->h->start[r];
         longest = length > longest ? length : longest;
@@ -269,7 +273,8 @@ static int learn(struct job *job, const struct sequence_params *params, struct e
 
 static int check(const struct histories *h, const struct sequence_params *p, struct error *err)
 {
-    if (!isfinite(p->source_power) || !isfinite(p->target_power) || !isfinite(p->gap_power))
+    if (!isfinite(p->source_power) || !isfinite(p->target_power) || !isfinite(p->gap_power) ||
+        !isfinite(p->count_power))
         return error_set(err, ERR_INVALID, "sequences: a power is not a number");
     if (!(p->backward >= 0 && p->backward <= 1))
         return error_set(err, ERR_INVALID, "sequences: backward is %g, must be 0 to 1",

@@ -124,13 +124,19 @@ static int by_weight(const void *a, const void *b)
     return (x->item > y->item) - (x->item < y->item);
 }
 
+static double counted(double sum, const struct sequence_params *p)
+{
+    return p->count_power != 0 ? pow(sum, (double)p->count_power) : sum;
+}
+
 static void row_is_the_best(const struct plain *plain, const struct sequence_params *p, uint32_t i,
                             uint32_t items, const struct csr *rows, const uint32_t *after)
 {
     struct found list[ITEMS_MOST];
     uint32_t length = 0;
     for (uint32_t j = 0; j < items; j++) {
-        double weight = plain->sum[i][j] * pow(plain->units[i], -(double)p->source_power) *
+        double weight = counted(plain->sum[i][j], p) *
+                        pow(plain->units[i], -(double)p->source_power) *
                         pow(plain->units[j] + 1, -(double)p->target_power);
         if (weight > 0)
             list[length++] = (struct found){weight, plain->units[j], j};
@@ -141,7 +147,8 @@ static void row_is_the_best(const struct plain *plain, const struct sequence_par
     for (uint32_t n = 0; n < length; n++) {
         uint64_t e = rows->start[i] + n;
         uint32_t j = rows->column[e];
-        double weight = plain->sum[i][j] * pow(plain->units[i], -(double)p->source_power) *
+        double weight = counted(plain->sum[i][j], p) *
+                        pow(plain->units[i], -(double)p->source_power) *
                         pow(plain->units[j] + 1, -(double)p->target_power);
         assert_near((double)rows->value[e], weight, 1e-5);
         assert_near((double)rows->value[e], list[n].weight, 1e-5); /* a tie may stand otherwise */
@@ -163,6 +170,7 @@ static void rows_equal_plain_loops(void **state)
                                     .every_place = round % 2,
                                     .by_time = round % 3 == 0,
                                     .gap_power = round % 5 ? 0 : 0.7f,
+                                    .count_power = round % 3 ? 0 : 0.7f,
                                     .source_power = rng_unitf(&r),
                                     .target_power = rng_unitf(&r),
                                     .backward = round % 4 ? 0 : 0.5f,
@@ -236,8 +244,8 @@ static void parameters_out_of_range_are_refused(void **state)
     struct histories h = histories_of("0 1", 2);
     struct csr rows;
     const struct sequence_params bad[] = {
-        {.source_power = NAN}, {.target_power = INFINITY}, {.gap_power = NAN}, {.backward = -0.1f},
-        {.backward = 1.5f},    {.backward = NAN},          {.by_time = true}};
+        {.source_power = NAN}, {.count_power = NAN}, {.target_power = INFINITY}, {.gap_power = NAN},
+        {.backward = -0.1f},   {.backward = 1.5f},   {.backward = NAN},          {.by_time = true}};
     for (size_t x = 0; x < sizeof bad / sizeof *bad; x++) {
         struct error err = ERROR_INIT;
         assert_int_equal(sequence_rows(&h, &bad[x], &rows, NULL, &err), ERR_INVALID);
