@@ -165,6 +165,33 @@ static const struct entrant entrants[] = {
      .needs_order = true,
      .needs_shoppers = true,
      .train = train_sequence},
+    {.name = "stan",
+     .about = "the past sessions most like this one, near and late ones counting more",
+     .needs_order = true,
+     .needs_shoppers = true,
+     .train = entrant_train_stan},
+    {.name = "vmis",
+     .about = "the past sessions most like this one, by shared items",
+     .needs_order = true,
+     .needs_shoppers = true,
+     .slow = true,
+     .train = entrant_train_vmis},
+    {.name = "repeat",
+     .about = "how likely each item is bought again now, from times, gaps and demand",
+     .needs_order = true,
+     .needs_times = true,
+     .needs_past = true,
+     .train = entrant_train_repeat},
+    {.name = "tifu",
+     .about = "decayed frequencies of the shopper and the nearest shoppers",
+     .needs_order = true,
+     .needs_past = true,
+     .slow = true,
+     .train = entrant_train_tifu},
+    {.name = "ials",
+     .about = "item vectors by alternating least squares, the context folded in",
+     .slow = true,
+     .train = entrant_train_ials},
     {.name = "lowrank",
      .about = "item vectors from a singular value decomposition",
      .slow = true,
@@ -175,6 +202,7 @@ static const struct entrant entrants[] = {
      .train = entrant_train_sgns},
     {.name = "blend",
      .about = "what basketd serves: its learners weighed against each other on the validation",
+     .not_rebuy = true,
      .needs_valid = true,
      .train = entrant_train_blend},
 };
@@ -203,6 +231,8 @@ const char *entrant_problem(const struct entrant *l, const struct split_params *
         return "needs orders that name their shoppers";
     if (l->needs_shoppers && split->task == TASK_BASKET)
         return "learns from the order of histories, and a basket has none";
+    if (l->not_rebuy && split->task == TASK_REBUY)
+        return "does not serve rebuy: repeat does";
     if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)
         return "suggests what was bought before, which nobody is asked for here";
     return NULL;

@@ -13,6 +13,11 @@ float entrant_decay(const struct training *t); /* that one */
 int entrant_train_ridge(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_lowrank(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_sgns(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_ials(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_stan(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_vmis(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_repeat(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_tifu(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err);
 
 #endif

@@ -31,3 +31,12 @@ int entrant_train_sgns(const struct training *t, struct contender *out, struct e
     int rc = sgns_train(&units, &params, &vectors, err);
     return rc ? rc : contender_vectors("sgns", &vectors, entrant_decay(t), out, err);
 }
+
+int entrant_train_ials(const struct training *t, struct contender *out, struct error *err)
+{
+    const struct ials_params params = {
+        .seed = t->seed, .threads = t->threads, .progress = t->progress};
+    struct ials made;
+    int rc = ials_train(t->units, &params, &made, err);
+    return rc ? rc : contender_ials("ials", &made, &t->split, t->threads, out, err);
+}
