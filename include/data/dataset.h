@@ -21,12 +21,14 @@ struct dataset {
     uint32_t *user;                  /* [basket_count] dense user index or DATASET_NO_USER */
     uint64_t skipped_orders;         /* larger than the limit, left out */
     struct sessions sessions;        /* of the events; no rows where there were none */
+    struct event_weights weights;    /* what an event counts; an order as a purchase */
     struct dataset_builder *builder; /* NULL after finish */
 };
 
 struct dataset_limits {
     uint32_t max_order_items; /* 0: 2000; larger orders are skipped and counted */
     struct session_limits sessions;
+    const struct event_weights *weights; /* copied; NULL: event_weights_default */
 };
 
 int dataset_init(struct dataset *d, const struct dataset_limits *limits,

@@ -1,7 +1,8 @@
 /* What sells: orders per item over all time and the last 28 and 7 days, and the trend.
  * "Now" is the time of the newest basket unless given. trend = log ratio of the shrunk daily rate
- * of the last 7 days against the 21 days before them: > 0 rising. Ranks: position when sorted by
- * (count descending, item ascending). Immutable; any thread. */
+ * of the last 7 days against the 21 days before them: > 0 rising; the rate of orders and events,
+ * each by the weight of its kind. Ranks: position when sorted by (count descending, item
+ * ascending). Immutable; any thread. */
 #ifndef LEARN_POPULARITY_H
 #define LEARN_POPULARITY_H
 
@@ -23,4 +24,9 @@ int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity 
  * the best seller's. */
 void popularity_prior(const struct popularity *p, float popular, float recent, float *prior);
 void popularity_deinit(struct popularity *p);
+
+/* What orders and events together say of each item now: each counts the weight of its kind, faded
+ * by its half-life. now_ms 0: the newest basket; what is later counts as of now. */
+void popularity_interest(const struct dataset *d, int64_t now_ms,
+                         float *interest /* [item_count] */);
 #endif

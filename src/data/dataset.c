@@ -52,7 +52,8 @@ static int out_of_memory(struct error *err)
 
 int dataset_init(struct dataset *d, const struct dataset_limits *limits, struct error *err)
 {
-    *d = (struct dataset){0};
+    *d = (struct dataset){.weights = limits && limits->weights ? *limits->weights
+                                                               : event_weights_default()};
     if (!MEM_ZNEW(d->builder, 1))
         return out_of_memory(err);
     uint32_t most = limits ? limits->max_order_items : 0;

@@ -1,8 +1,11 @@
-/* One pass over the baskets, newest windows found by time; three sorts of the items.
+/* One pass over the baskets and one over the events, newest windows found by time; three sorts of
+ * the items.
  *
  * Trend: with c7 orders in the last 7 days and c21 in the 21 before, the logarithm of the ratio of
  * the daily rates (c7 + s/4) / 7 and (c21 + 3 s/4) / 21, s = SHRINK orders spread over the 28 days.
- * So an item without orders has trend 0 and one order more of a rare item moves little. */
+ * So an item without orders has trend 0 and one order more of a rare item moves little. Events are
+ * parts of orders here, by the weight of their kind; half-lives have no say, the windows are short.
+ */
 #include "learn/popularity.h"
 
 #include "base/mem.h"
@@ -13,8 +16,14 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define SHRINK 4.0
 
-static void count_orders(const struct dataset *d, struct popularity *p)
+/* Weighted orders and events of an item in the last 7 days and in the 21 before. */
+struct rate {
+    double in_7d, in_21d;
+};
+
+static void count_orders(const struct dataset *d, struct popularity *p, struct rate *rate)
 {
+    double weight = d->weights.of[ACTION_PURCHASE].weight;
     for (uint32_t b = 0; b < d->basket_count; b++) {
         int64_t age = p->now_ms - d->time_ms[b];
         uint32_t in_28d = age >= 0 && age < 28 * DAY_MS, in_7d = age >= 0 && age < 7 * DAY_MS;
@@ -25,9 +34,28 @@ static void count_orders(const struct dataset *d, struct popularity *p)
             p->orders_7d[item] += in_7d;
         }
     }
+    for (uint32_t i = 0; i < p->item_count; i++)
+        rate[i] =
+            (struct rate){weight * p->orders_7d[i], weight * (p->orders_28d[i] - p->orders_7d[i])};
+}
+
+static void count_events(const struct dataset *d, int64_t now_ms, struct rate *rate)
+{
+    const struct histories *rows = &d->sessions.rows;
+    for (uint64_t e = 0; e < sessions_events(&d->sessions); e++) {
+        int64_t age = now_ms - rows->time_ms[e];
+        double weight = d->weights.of[d->sessions.action[e]].weight;
+        if (age < 7 * DAY_MS)
+            rate[rows->item[e]].in_7d += weight;
+        else if (age < 28 * DAY_MS)
+            rate[rows->item[e]].in_21d += weight;
+    }
+}
+
+static void find_trend(struct popularity *p, const struct rate *rate)
+{
     for (uint32_t i = 0; i < p->item_count; i++) {
-        double recent = p->orders_7d[i] + SHRINK / 4;
-        double before = p->orders_28d[i] - p->orders_7d[i] + 3 * SHRINK / 4;
+        double recent = rate[i].in_7d + SHRINK / 4, before = rate[i].in_21d + 3 * SHRINK / 4;
         p->trend[i] = (float)log(3 * recent / before);
     }
 }
@@ -65,12 +93,17 @@ static void order_items(struct popularity *p, struct ranked *list)
         p->by_trend[r] = p->by_rank[list[r].item];
 }
 
+static int64_t now_of(const struct dataset *d, int64_t now_ms)
+{
+    return now_ms || !d->basket_count ? now_ms : d->time_ms[d->basket_count - 1];
+}
+
 int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity *out,
                      struct error *err)
 {
-    int64_t newest = d->basket_count ? d->time_ms[d->basket_count - 1] : 0;
-    struct popularity p = {.item_count = d->item_count, .now_ms = now_ms ? now_ms : newest};
+    struct popularity p = {.item_count = d->item_count, .now_ms = now_of(d, now_ms)};
     struct ranked *list;
+    struct rate *rate;
     MEM_ZNEW(p.orders_all, p.item_count);
     MEM_ZNEW(p.orders_28d, p.item_count);
     MEM_ZNEW(p.orders_7d, p.item_count);
@@ -79,15 +112,20 @@ int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity 
     MEM_NEW(p.by_rank, p.item_count);
     MEM_NEW(p.by_trend, p.item_count);
     MEM_NEW(list, p.item_count);
+    MEM_NEW(rate, p.item_count);
     if (!p.orders_all || !p.orders_28d || !p.orders_7d || !p.trend || !p.rank || !p.by_rank ||
-        !p.by_trend || !list) {
+        !p.by_trend || !list || !rate) {
         popularity_deinit(&p);
         free(list);
+        free(rate);
         return error_set(err, ERR_NOMEM, "popularity: out of memory");
     }
-    count_orders(d, &p);
+    count_orders(d, &p, rate);
+    count_events(d, p.now_ms, rate);
+    find_trend(&p, rate);
     order_items(&p, list);
     free(list);
+    free(rate);
     *out = p;
     return 0;
 }
@@ -114,4 +152,21 @@ void popularity_deinit(struct popularity *p)
     free(p->by_rank);
     free(p->by_trend);
     *p = (struct popularity){0};
+}
+
+void popularity_interest(const struct dataset *d, int64_t now_ms, float *interest)
+{
+    const struct csr *baskets = &d->baskets;
+    const struct histories *rows = &d->sessions.rows;
+    now_ms = now_of(d, now_ms);
+    for (uint32_t i = 0; i < d->item_count; i++)
+        interest[i] = 0;
+    for (uint32_t b = 0; b < d->basket_count; b++) {
+        double weight = event_weight_at(&d->weights.of[ACTION_PURCHASE], now_ms - d->time_ms[b]);
+        for (uint64_t e = baskets->start[b]; e < baskets->start[b + 1]; e++)
+            interest[baskets->column[e]] += (float)weight;
+    }
+    for (uint64_t e = 0; e < sessions_events(&d->sessions); e++)
+        interest[rows->item[e]] += (float)event_weight_at(&d->weights.of[d->sessions.action[e]],
+                                                          now_ms - rows->time_ms[e]);
 }

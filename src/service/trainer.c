@@ -186,6 +186,7 @@ static int load(struct training *t, struct error *err)
     struct dataset_limits limits = {
         .max_order_items = t->shop->settings->max_order_items,
         .sessions.max_events = t->shop->settings->max_events,
+        .weights = &t->shop->settings->event_weights,
     };
     if (!(t->orders = open_read(t->shop, "orders", err)))
         return err->code;

@@ -130,6 +130,60 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     dataset_deinit(&d);
 }
 
+/* Item 10 sells as it did, 20 falls; views of the last days turn both round, by their weight. */
+static void views_count_in_the_trend_by_their_weight(void **state)
+{
+    (void)state;
+    struct event_weights weights = event_weights_default();
+    weights.of[ACTION_VIEW].weight = 0.25;
+    struct dataset_limits limits = {.weights = &weights};
+    struct dataset d;
+    struct popularity p;
+    assert_int_equal(dataset_init(&d, &limits, NULL), 0);
+    assert_int_equal(dataset_add(&d, 100 * DAY, 0, (uint32_t[]){10}, 1, NULL), 0);
+    assert_int_equal(dataset_add(&d, 80 * DAY, 0, (uint32_t[]){10, 20}, 2, NULL), 0);
+    for (int64_t e = 0; e < 8; e++) {
+        struct event view = {.time_ms = (98 + e) * DAY, .item = 20}; /* some after the last order */
+        struct event old = {.time_ms = (85 + e) * DAY, .item = 30};
+        assert_int_equal(dataset_add_event(&d, &view, NULL), 0);
+        assert_int_equal(dataset_add_event(&d, &old, NULL), 0);
+    }
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    assert_int_equal(popularity_build(&d, 0, &p, NULL), 0);
+    assert_true(fabs(p.trend[0] - log(3 * (1 + 1.0) / (1 + 3.0))) < 1e-6);
+    assert_true(fabs(p.trend[1] - log(3 * (2 + 1.0) / (1 + 3.0))) < 1e-6);
+    assert_true(fabs(p.trend[2] - log(3 * (0 + 1.0) / (2 + 3.0))) < 1e-6);
+    assert_int_equal(p.orders_7d[1], 0); /* orders are orders */
+    assert_int_equal(p.orders_all[2], 0);
+    popularity_deinit(&p);
+    dataset_deinit(&d);
+}
+
+static void interest_fades_by_the_half_life_of_each_kind(void **state)
+{
+    (void)state;
+    struct event_weights weights = event_weights_default();
+    weights.of[ACTION_PURCHASE] = (struct event_weight){1, 10};
+    struct dataset_limits limits = {.weights = &weights};
+    struct dataset d;
+    float interest[3];
+    assert_int_equal(dataset_init(&d, &limits, NULL), 0);
+    assert_int_equal(dataset_add(&d, 100 * DAY, 0, (uint32_t[]){1}, 1, NULL), 0);
+    assert_int_equal(dataset_add(&d, 80 * DAY, 0, (uint32_t[]){1, 2}, 2, NULL), 0);
+    struct event view = {.time_ms = 86 * DAY, .item = 3},
+                 cart = {.time_ms = 130 * DAY, .item = 3, .action = ACTION_CART};
+    assert_int_equal(dataset_add_event(&d, &view, NULL), 0);
+    assert_int_equal(dataset_add_event(&d, &cart, NULL), 0);
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    popularity_interest(&d, 0, interest);
+    assert_true(fabsf(interest[0] - 1.25f) < 1e-6f);
+    assert_true(fabsf(interest[1] - 0.25f) < 1e-6f);
+    assert_true(fabsf(interest[2] - 0.55f) < 1e-6f); /* a view of 14 days, a cart add of now */
+    popularity_interest(&d, 110 * DAY, interest);
+    assert_true(fabsf(interest[0] - 0.625f) < 1e-6f);
+    dataset_deinit(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +193,8 @@ int main(void)
         cmocka_unit_test(a_given_now_moves_the_windows),
         cmocka_unit_test(no_orders_have_no_popularity),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
+        cmocka_unit_test(views_count_in_the_trend_by_their_weight),
+        cmocka_unit_test(interest_fades_by_the_half_life_of_each_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
