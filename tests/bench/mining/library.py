@@ -78,14 +78,15 @@ class EfficientApriori(Library):
 
 
 class Pyspark(Library):
-    """Spark in one process beside Python, with one thread."""
+    """Spark in one process beside Python, with one thread. A basket of a thousand items needs a deep stack."""
 
     def __init__(self):
         from pyspark.ml.fpm import FPGrowth
         from pyspark.sql import SparkSession, functions
         self.growth, self.functions = FPGrowth, functions
         self.session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false") \
-            .config("spark.driver.memory", "6g").config("spark.sql.shuffle.partitions", "1").getOrCreate()
+            .config("spark.driver.memory", "6g").config("spark.driver.extraJavaOptions", "-Xss256m") \
+            .config("spark.sql.shuffle.partitions", "1").getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
         self.jvm = self.session.sparkContext._gateway.proc.pid
 

@@ -4,7 +4,8 @@
     main.py report FILE…    writes .md and .svg from such JSON files, later rows in place of earlier ones
 
 Chosen by the environment: PEERS, PEERS_PYTHON and SPMF say what peers there are, PARTS and ROWS what is measured
-(all when not set), ROUNDS multiplies the runs, CORE is the core of everything with one thread.
+(all when not set), ROUNDS multiplies the runs of what takes less than half a second, CORE is the core of everything
+with one thread.
 """
 import json
 import os
@@ -74,8 +75,8 @@ def measure_part(name, there, chosen, scratch):
 
 
 def keep(results):
+    """After each part, so that what was measured outlives an end before time."""
     (BUILD / "bench-mine.json").write_text(json.dumps(results, indent=1) + "\n")
-    render(results)
 
 
 def render(results):
@@ -100,10 +101,13 @@ def main():
     parts = wanted("PARTS", rows.PARTS)
     chosen = wanted("ROWS", list(dict.fromkeys(t.row for tasks in rows.PARTS.values() for t in tasks)))
     there = peers.found()
+    results = {}
     with tempfile.TemporaryDirectory() as scratch:
-        measured = {name: measure_part(name, there, chosen, scratch) for name in parts}
-    results = {name: part for name, part in measured.items() if part}
-    keep(results)
+        for name in parts:
+            if part := measure_part(name, there, chosen, scratch):
+                results[name] = part
+                keep(results)
+    render(results)
     wrong = [row for part in results.values() for row in part if report.ours(row)["verdict"]]
     return 1 if wrong else 0
 

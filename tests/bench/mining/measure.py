@@ -74,19 +74,24 @@ def run(command, cores, scratch):
     return Run(float(wall_s), float(cpu_s), int(peak_kib) / 1024, int(status), count)
 
 
+def over_time(one):
+    """Ended for its CPU time, or its child process was and it gave up."""
+    return one.status in (-SIGXCPU, -SIGKILL) or (one.count is None and one.cpu_s >= LIMIT_S)
+
+
 def rounds(one):
     """How many runs are worth their time, after one of them: the shorter, the more."""
-    if one.status in (-SIGXCPU, -SIGKILL):
+    if over_time(one):
         return 0
     for limit_s, wanted in ((0.05, 21), (0.2, 11), (0.5, 7), (2, 5), (10, 3)):
         if one.wall_s < limit_s:
-            return round(wanted * FACTOR)
+            return round(wanted * FACTOR) if one.wall_s < 0.5 else wanted
     return 0
 
 
 def verdict(runs, expected):
     """Empty when all is well: × for a wrong count, or why there are no figures."""
-    if any(r.status in (-SIGXCPU, -SIGKILL) for r in runs):
+    if any(map(over_time, runs)):
         return f"> {LIMIT_S} s"
     if any(r.status < 0 or r.count is None for r in runs):
         return "failed"

@@ -71,9 +71,8 @@ def peer_cell(row, name):
 
 def part(title, rows):
     ratios = [ratio(r) for r in rows if best(r)]
-    written = f"### {title}\n\n" + table(
-        ["data@minsup", "count", "basketd ms (CPU)", "best peer", "its ms (CPU)", "ratio (CPU)", "MiB", "LCM 5.3 MiB"],
-        [summary_line(r) for r in rows])
+    head = ["data@minsup", "count", "basketd ms (CPU)", "best peer", "its ms (CPU)", "ratio (CPU)", "MiB", "LCM's MiB"]
+    written = f"### {title}\n\n" + table(head, [summary_line(r) for r in rows])
     if ratios:
         written += f"\nGeometric mean {mean(ratios):.2f}, least {min(ratios):.2f}.\n"
     names = list(dict.fromkeys(f["name"] for r in rows for f in r["figures"][1:]))
@@ -94,9 +93,31 @@ def threads(title, rows):
         ["data@minsup", "count", "1 thread, ms", "2 threads, ms", "faster", "MiB", "MiB of 2"], lines)
 
 
+def memory_ratio(row):
+    """basketd's peak as a multiple of that of LCM 5.3; None where it did not run."""
+    lcm = next((f for f in row["figures"] if f["name"] == "lcm53" and not f["verdict"]), None)
+    return ours(row)["peak_mib"] / lcm["peak_mib"] if lcm else None
+
+
+def overview(results):
+    """A line for each part that has peers."""
+    lines = []
+    for name, rows in results.items():
+        compared = [r for r in rows if best(r)]
+        if name == "threads" or not compared:
+            continue
+        least, most = min(compared, key=ratio), max(compared, key=ratio)
+        memory = [memory_ratio(r) for r in compared if memory_ratio(r)]
+        lines.append([TITLES[name], str(len(compared)), f"**{mean(list(map(ratio, compared))):.2f}**",
+                      f"{ratio(least):.2f} {least['row']}", f"{ratio(most):.2f} {most['row']}",
+                      f"{min(memory):.2f}–{max(memory):.2f}" if memory else "–"])
+    return table(["best peer / basketd", "rows", "geometric mean", "least", "most", "MiB / LCM 5.3"], lines) + "\n"
+
+
 def markdown(results):
     """`results` has a list of rows for each part, in order."""
-    return "\n".join((threads if name == "threads" else part)(TITLES[name], rows) for name, rows in results.items())
+    parts = [(threads if name == "threads" else part)(TITLES[name], rows) for name, rows in results.items()]
+    return overview(results) + "\n".join(parts)
 
 
 # The chart: a panel for each part, a bar for each row; what is right of the line at 1 is faster than every peer.
@@ -130,8 +151,8 @@ def chart(results):
     width, height = LEFT + PANEL * len(shown) + 10, TOP + BAR * len(names) + 12
     drawn = text(8, 18, "Time of the fastest other miner as a multiple of basketd's, one thread", size=13, fill="#000")
     drawn += "".join(text(LEFT - 8, TOP + BAR * i + BAR - 5, name, "end") for name, i in places.items())
-    drawn += "".join(panel(LEFT + PANEL * i, TITLES[n].replace(" to a file", "").replace(" itemsets", ""), rows, places)
-                     for i, (n, rows) in enumerate(shown.items()))
+    titles = [TITLES[name].replace(" to a file", "").replace(" itemsets", "") for name in shown]
+    drawn += "".join(panel(LEFT + PANEL * i, titles[i], rows, places) for i, rows in enumerate(shown.values()))
     return f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" ' \
         f'viewBox="0 0 {width} {height}" font-family="sans-serif">\n' \
         f'<rect width="{width}" height="{height}" fill="#fff"/>\n{drawn}</svg>\n'
