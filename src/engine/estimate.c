@@ -14,6 +14,7 @@
 
 #include "base/parallel.h"
 #include "learn/combine.h"
+#include "learn/lowrank.h"
 #include "learn/ridge.h"
 
 #define DEFAULT_ITEMSETS   4000000u
@@ -163,6 +164,14 @@ static uint64_t sgns_bytes(const struct shop_size *s)
     return params.dimensions ? sgns_estimate_bytes(s->orders, &params) : 0;
 }
 
+static uint64_t lowrank_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
+{
+    struct lowrank_params params = {.dimensions = g->rank, .threads = s->params->threads};
+    uint64_t items = s->orders->items, vectors = items * g->rank * 2 * sizeof(float);
+    return larger(lowrank_estimate_bytes(units_of(s, g->matrix), &params),
+                  embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
+}
+
 /* While one ingredient's rows are made; all ridges of a matrix may be made at once. */
 static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
 {
@@ -181,10 +190,11 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     case LEARNER_RIDGE:
         return ridge_estimate_bytes(units_of(s, g->matrix), &ridge);
     case LEARNER_SGNS:
-        return larger(sgns_bytes(s),
-                      embeddings_rows_estimate_bytes(s->orders->items, k) + vectors_bytes(s));
-    case LEARNER_SEQUENCE:
+        return larger(sgns_bytes(s), embeddings_rows_estimate_bytes(s->orders->items, g->rank, k) +
+                                         vectors_bytes(s));
     case LEARNER_LOWRANK:
+        return lowrank_bytes(s, g, k);
+    case LEARNER_SEQUENCE:
     case LEARNER_COUNT:
         break;
     }

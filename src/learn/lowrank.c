@@ -2,9 +2,11 @@
  * made orthonormal again until it spans the leading singular vectors. What they are in it, the
  * small matrix basis' Z'Z basis tells (Rayleigh and Ritz).
  *
- * Multiplying goes by blocks of units, so that beside the items' matrices only a block has to be
- * there: each unit of the block gathers its items, then each item its units of the block. Cost:
- * iterations x 4 width (entries + items width) flops. */
+ * Multiplying goes by panels of columns, a cache line wide: a worker takes a panel and runs through
+ * the units, each of which sums the lines of its items and adds the share of it to each of them. So
+ * nothing has to be there but the items' matrices, no two workers write the same, and the order of
+ * sums is that of the units. Cost: iterations x 4 width (entries + items width) flops, and the time
+ * of fetching two lines for each entry and panel. */
 #include "learn/lowrank.h"
 
 #include "base/mem.h"
@@ -13,6 +15,7 @@
 #include "tall.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,108 +24,120 @@
 #define DIMENSIONS_MAX     512
 #define ITERATIONS_MAX     100
 #define OVERSAMPLING       8
-#define WIDTH_UNIT         16 /* floats of a cache line */
-#define BLOCK_UNITS        32768
-#define PIECE              64
+#define PANEL              16 /* floats of a cache line */
+#define PIECE_UNITS        4096
+#define AHEAD              12   /* entries from prefetching to use */
 #define LEAST_SINGULAR     1e-3 /* the square is rounding, seen from the largest, 1 */
+
+/* One worker's panel of the basis and of the image, scaled. */
+struct panel {
+    float *memory;
+    float *from, *to; /* [items x PANEL], whole cache lines */
+};
 
 struct job {
     const struct csr *units;
-    struct csr lists; /* item -> its units */
     struct lowrank_params p;
     struct tall tall;
     uint32_t items, dimensions, width, workers;
     float *scale;         /* [items] d_i^-1/2; 0: in no unit */
     float *basis, *image; /* [items x width] */
-    float *block;         /* [units of a block x width] D_u^-1/2 Z basis */
-    uint32_t begin, end;  /* units of the block */
-    uint64_t *next;       /* [items] place in `lists` of the item's next unit */
+    struct panel *panel;  /* [workers] */
     struct cursor cursor;
     int status[PARALLEL_WORKERS_MAX];
 };
 
+/* As wide as the smallest vector registers: a line is four of them. */
 typedef float vector __attribute__((vector_size(16)));
+struct line {
+    vector a, b, c, d;
+};
 
-/* to += factor from */
-static void add(float *to, const float *from, float factor, uint32_t width)
+static struct line load(const float *from)
 {
-    vector by = {factor, factor, factor, factor}, a, b;
-    for (uint32_t k = 0; k < width; k += 4) {
-        memcpy(&a, to + k, sizeof a);
-        memcpy(&b, from + k, sizeof b);
-        a += b * by;
-        memcpy(to + k, &a, sizeof a);
+    struct line line;
+    memcpy(&line, from, sizeof line);
+    return line;
+}
+
+static struct line sum(struct line x, struct line y)
+{
+    return (struct line){x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
+}
+
+static struct line times(struct line x, float factor)
+{
+    vector by = {factor, factor, factor, factor};
+    return (struct line){x.a * by, x.b * by, x.c * by, x.d * by};
+}
+
+static void store(float *to, struct line line)
+{
+    memcpy(to, &line, sizeof line);
+}
+
+/* to += D_u^-1 X' X from, over the units begin..end-1 */
+static void visit_units(const struct csr *units, const struct panel *p, uint64_t begin,
+                        uint64_t end)
+{
+    const uint32_t *item = units->column;
+    uint64_t entries = csr_entries(units);
+    for (uint64_t u = begin; u < end; u++) {
+        uint64_t first = units->start[u], last = units->start[u + 1];
+        struct line all = {0};
+        for (uint64_t e = first; e < last; e++) {
+            size_t ahead = (size_t)item[e + AHEAD < entries ? e + AHEAD : e] * PANEL;
+            __builtin_prefetch(p->from + ahead);
+            __builtin_prefetch(p->to + ahead, 1);
+            all = sum(all, load(p->from + (size_t)item[e] * PANEL));
+        }
+        all = times(all, last > first ? 1 / (float)(last - first) : 0);
+        for (uint64_t e = first; e < last; e++) {
+            float *to = p->to + (size_t)item[e] * PANEL;
+            store(to, sum(load(to), all));
+        }
     }
 }
 
-static void gather_items_of(const struct job *job, uint64_t unit, float *sum)
+static void fill_panel(const struct job *job, const struct panel *p, size_t column)
 {
-    uint64_t e = job->units->start[unit], last = job->units->start[unit + 1];
-    float share = last > e ? 1 / (float)(last - e) : 0;
-    memset(sum, 0, job->width * sizeof *sum);
-    for (; e < last; e++) {
-        uint32_t i = job->units->column[e];
-        add(sum, job->basis + (size_t)i * job->width, share * job->scale[i], job->width);
-    }
+    memset(p->to, 0, (size_t)job->items * PANEL * sizeof *p->to);
+    for (size_t i = 0; i < job->items; i++)
+        store(p->from + i * PANEL,
+              times(load(job->basis + i * job->width + column), job->scale[i]));
 }
 
-static void visit_units(void *context, uint32_t worker)
+static void empty_panel(const struct job *job, const struct panel *p, size_t column)
+{
+    for (size_t i = 0; i < job->items; i++)
+        store(job->image + i * job->width + column, times(load(p->to + i * PANEL), job->scale[i]));
+}
+
+static void multiply_panels(void *context, uint32_t worker)
 {
     struct job *job = context;
-    uint64_t begin, end;
-    while (job->status[worker] == 0 && cursor_take(&job->cursor, &begin, &end)) {
-        for (uint64_t n = begin; n < end; n++)
-            gather_items_of(job, job->begin + n, job->block + n * job->width);
-        if (progress_step(job->p.progress, end - begin))
-            job->status[worker] = ERR_CANCELLED;
+    const struct panel *p = &job->panel[worker];
+    uint64_t number, end, units = job->units->rows;
+    while (job->status[worker] == 0 && cursor_take(&job->cursor, &number, &end)) {
+        fill_panel(job, p, number * PANEL);
+        for (uint64_t u = 0; job->status[worker] == 0 && u < units; u += PIECE_UNITS) {
+            uint64_t piece = units - u < PIECE_UNITS ? units - u : PIECE_UNITS;
+            visit_units(job->units, p, u, u + piece);
+            if (progress_step(job->p.progress, piece))
+                job->status[worker] = ERR_CANCELLED;
+        }
+        empty_panel(job, p, number * PANEL);
     }
-}
-
-static void gather_units_of(const struct job *job, uint64_t item, float *sum)
-{
-    const uint32_t *unit = job->lists.column;
-    uint64_t e = job->next[item], last = job->lists.start[item + 1];
-    for (; e < last && unit[e] < job->end; e++)
-        add(sum, job->block + (size_t)(unit[e] - job->begin) * job->width, job->scale[item],
-            job->width);
-    job->next[item] = e;
-}
-
-static void visit_items(void *context, uint32_t worker)
-{
-    struct job *job = context;
-    uint64_t begin, end;
-    while (job->status[worker] == 0 && cursor_take(&job->cursor, &begin, &end)) {
-        for (uint64_t i = begin; i < end; i++)
-            gather_units_of(job, i, job->image + i * job->width);
-        if (progress_cancelled(job->p.progress))
-            job->status[worker] = ERR_CANCELLED;
-    }
-}
-
-static int run(struct job *job, void (*body)(void *, uint32_t), uint64_t count)
-{
-    int status = 0;
-    cursor_init(&job->cursor, count, PIECE);
-    parallel_run(job->workers, body, job);
-    for (uint32_t w = 0; w < job->workers; w++)
-        status = status ? status : job->status[w];
-    return status;
 }
 
 /* image = Z'Z basis */
 static int multiply(struct job *job)
 {
     int status = 0;
-    uint32_t units = job->units->rows;
-    memcpy(job->next, job->lists.start, job->items * sizeof *job->next);
-    memset(job->image, 0, (size_t)job->items * job->width * sizeof *job->image);
-    for (job->begin = 0; status == 0 && job->begin < units; job->begin = job->end) {
-        uint32_t rest = units - job->begin;
-        job->end = job->begin + (rest < BLOCK_UNITS ? rest : BLOCK_UNITS);
-        status = run(job, visit_units, job->end - job->begin);
-        status = status ? status : run(job, visit_items, job->items);
-    }
+    cursor_init(&job->cursor, job->width / PANEL, 1);
+    parallel_run(job->workers, multiply_panels, job);
+    for (uint32_t w = 0; w < job->workers; w++)
+        status = status ? status : job->status[w];
     return status;
 }
 
@@ -155,7 +170,8 @@ static int iterate(struct job *job, float *singular)
     struct tall *tall = &job->tall;
     uint32_t width = job->width, rounds = job->items > width ? job->p.iterations : 0;
     int status = 0;
-    progress_begin(job->p.progress, "factorising units", (rounds + 1ULL) * job->units->rows);
+    progress_begin(job->p.progress, "factorising units",
+                   (rounds + 1ULL) * (width / PANEL) * job->units->rows);
     begin_basis(job);
     for (uint32_t n = 0; status == 0 && n < rounds; n++) {
         status = multiply(job);
@@ -208,7 +224,33 @@ static uint32_t at_most(uint64_t value, uint64_t most)
 static uint32_t width_of(uint32_t dimensions, uint64_t items)
 {
     uint32_t width = at_most(dimensions + OVERSAMPLING, items ? items : 1);
-    return (width + WIDTH_UNIT - 1) / WIDTH_UNIT * WIDTH_UNIT;
+    return (width + PANEL - 1) / PANEL * PANEL;
+}
+
+static bool init_panels(struct job *job)
+{
+    size_t line = PANEL * sizeof(float);
+    MEM_ZNEW(job->panel, job->workers);
+    for (uint32_t w = 0; job->panel && w < job->workers; w++) {
+        struct panel *p = &job->panel[w];
+        if (!MEM_NEW(p->memory, (2 * (size_t)job->items + 1) * PANEL))
+            return false;
+        p->from = p->memory + (line - (uintptr_t)p->memory % line) % line / sizeof *p->from;
+        p->to = p->from + (size_t)job->items * PANEL;
+    }
+    return job->panel;
+}
+
+/* What is not needed when the vectors are found; may run twice. */
+static void free_workspace(struct job *job)
+{
+    tall_deinit(&job->tall);
+    for (uint32_t w = 0; job->panel && w < job->workers; w++)
+        free(job->panel[w].memory);
+    free(job->panel);
+    free(job->basis);
+    job->panel = NULL;
+    job->basis = NULL;
 }
 
 static int prepare(struct job *job, struct error *err)
@@ -217,22 +259,19 @@ static int prepare(struct job *job, struct error *err)
     job->items = items;
     job->dimensions = at_most(job->p.dimensions, least ? least : 1);
     job->width = width_of(job->dimensions, items);
-    job->workers = parallel_workers(job->p.threads);
+    job->workers = at_most(parallel_workers(job->p.threads), job->width / PANEL);
     int status = tall_init(&job->tall, items, job->width, job->workers, "low rank", err);
-    status = status ? status : csr_transpose(job->units, &job->lists, err);
     if (status)
         return status;
-    MEM_NEW(job->scale, items);
-    MEM_NEW(job->next, items);
+    MEM_ZNEW(job->scale, items);
     MEM_NEW(job->basis, (size_t)items * job->width);
     MEM_NEW(job->image, (size_t)items * job->width);
-    MEM_NEW(job->block, (size_t)at_most(job->units->rows, BLOCK_UNITS) * job->width);
-    if (!job->scale || !job->next || !job->basis || !job->image || !job->block)
+    if (!job->scale || !job->basis || !job->image || !init_panels(job))
         return ERR_NOMEM;
-    for (uint32_t i = 0; i < items; i++) {
-        uint64_t units = job->lists.start[i + 1] - job->lists.start[i];
-        job->scale[i] = units ? 1 / sqrtf((float)units) : 0;
-    }
+    for (uint64_t e = 0; e < csr_entries(job->units); e++)
+        job->scale[job->units->column[e]]++;
+    for (uint32_t i = 0; i < items; i++)
+        job->scale[i] = job->scale[i] > 0 ? 1 / sqrtf(job->scale[i]) : 0;
     return 0;
 }
 
@@ -256,13 +295,9 @@ static int check(const struct lowrank_params *p, struct error *err)
 
 static void job_deinit(struct job *job)
 {
-    tall_deinit(&job->tall);
-    csr_deinit(&job->lists);
+    free_workspace(job);
     free(job->scale);
-    free(job->next);
-    free(job->basis);
     free(job->image);
-    free(job->block);
 }
 
 int lowrank_train(const struct csr *units, const struct lowrank_params *params,
@@ -275,6 +310,7 @@ int lowrank_train(const struct csr *units, const struct lowrank_params *params,
     int status = check(&job.p, err);
     status = status ? status : prepare(&job, err);
     status = status ? status : iterate(&job, value);
+    free_workspace(&job);
     status = status ? status : make_vectors(&job, value, &made);
     job_deinit(&job);
     if (status == 0) {
@@ -296,8 +332,8 @@ uint64_t lowrank_estimate_bytes(const struct dataset_shape *shape,
     struct lowrank_params p = *params;
     with_defaults(&p);
     uint64_t width = width_of(p.dimensions, shape->items);
-    uint64_t lists = 4 * shape->lines + 8 * shape->items;
-    uint64_t block = 4 * width * at_most(shape->orders, BLOCK_UNITS);
-    uint64_t items = shape->items * (12 + 8 * width + 8ULL * at_most(p.dimensions, width));
-    return lists + block + items + tall_estimate_bytes((uint32_t)width);
+    uint64_t panels = parallel_workers(p.threads), all = width / PANEL;
+    uint64_t work = width + (panels < all ? panels : all) * 2 * PANEL, vectors = 2 * p.dimensions;
+    uint64_t floats = width + 1 + (work > vectors ? work : vectors);
+    return 4 * shape->items * floats + tall_estimate_bytes((uint32_t)width);
 }

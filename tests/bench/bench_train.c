@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/build.h"
 #include "learn/cooc.h"
+#include "learn/lowrank.h"
 #include "learn/popularity.h"
 #include "learn/sgns.h"
 #include "mine/rules.h"
@@ -170,22 +171,41 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     return 0;
 }
 
+/* Rows of the vectors under `name`; takes the vectors. */
+static int rank_vectors(const char *name, struct embeddings *e, enum embeddings_weight weight)
+{
+    struct csr rows;
+    struct embeddings_rows_params params = {.k = 100, .weight = weight};
+    struct step s = step_begin(name);
+    if (embeddings_rows(e, &params, &rows, NULL))
+        return 1;
+    step_end(&s, embeddings_rows_estimate_bytes(e->item_count, e->dimensions, params.k),
+             csr_entries(&rows));
+    csr_deinit(&rows);
+    embeddings_deinit(e);
+    return 0;
+}
+
 static int learn_vectors(const struct dataset *d, const struct dataset_shape *shape)
 {
     struct sgns_params sp = {0};
     struct embeddings e;
-    struct csr rows;
     struct step s = step_begin("embeddings");
     if (sgns_train(d, &sp, &e, NULL))
         return 1;
     step_end(&s, sgns_estimate_bytes(shape, &sp), e.item_count);
-    s = step_begin("embedding_rows");
-    if (embeddings_rows(&e, &(struct embeddings_rows_params){.k = 100}, &rows, NULL))
+    return rank_vectors("embedding_rows", &e, EMBEDDINGS_ODDS);
+}
+
+static int learn_lowrank(const struct dataset *d, const struct dataset_shape *shape)
+{
+    struct lowrank_params params = {.dimensions = 64};
+    struct embeddings e;
+    struct step s = step_begin("lowrank");
+    if (lowrank_train(&d->baskets, &params, &e, NULL, NULL))
         return 1;
-    step_end(&s, embeddings_rows_estimate_bytes(shape->items, 100), csr_entries(&rows));
-    csr_deinit(&rows);
-    embeddings_deinit(&e);
-    return 0;
+    step_end(&s, lowrank_estimate_bytes(shape, &params), e.item_count);
+    return rank_vectors("lowrank_rows", &e, EMBEDDINGS_SCORE);
 }
 
 static struct str name_of(void *context, uint32_t item_key)
@@ -254,7 +274,7 @@ int main(int argc, char **argv)
     popularity_deinit(&popularity);
     uint32_t least = argument(argc, argv, 1, uci ? 5 : 200);
     int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) ||
-              learn_vectors(&d, &shape) || build_model(&d, least);
+              learn_vectors(&d, &shape) || learn_lowrank(&d, &shape) || build_model(&d, least);
     dataset_deinit(&d);
     return bad;
 }

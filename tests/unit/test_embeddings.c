@@ -102,6 +102,104 @@ static void equal_scores_go_by_the_smaller_item(void **state)
     embeddings_deinit(&e);
 }
 
+/* Vectors about `centres` random ones. */
+static void clustered_vectors(uint32_t items, uint32_t dimensions, uint32_t centres,
+                              struct embeddings *e)
+{
+    struct embeddings centre;
+    random_vectors(centres, dimensions, &centre);
+    random_vectors(items, dimensions, e);
+    for (uint32_t i = 0; i < items; i++)
+        for (uint32_t k = 0; k < dimensions; k++) {
+            float *in = &e->in[(size_t)i * dimensions + k],
+                  *out = &e->out[(size_t)i * dimensions + k];
+            *in = centre.in[i % centres * dimensions + k] + 0.2f * *in;
+            *out = centre.in[i % centres * dimensions + k] + 0.2f * *out;
+        }
+    embeddings_deinit(&centre);
+}
+
+static uint64_t shared_entries(const struct csr *a, const struct csr *b, uint32_t row)
+{
+    uint64_t shared = 0;
+    for (uint64_t x = a->start[row]; x < a->start[row + 1]; x++)
+        for (uint64_t y = b->start[row]; y < b->start[row + 1]; y++)
+            shared += a->column[x] == b->column[y];
+    return shared;
+}
+
+static void of_many_items_a_row_finds_most_of_the_best(void **state)
+{
+    (void)state;
+    enum { ITEMS = 9000, CANDIDATES = 2500 };
+    struct embeddings e;
+    struct csr all, some;
+    struct embeddings_rows_params params = {.k = 20, .weight = EMBEDDINGS_SCORE};
+    clustered_vectors(ITEMS, 19, 40, &e);
+    assert_int_equal(embeddings_rows(&e, &params, &all, NULL), 0);
+    params.candidates = CANDIDATES;
+    assert_int_equal(embeddings_rows(&e, &params, &some, NULL), 0);
+    assert_int_equal(csr_check(&some, NULL), 0);
+    assert_int_equal(csr_entries(&some), ITEMS * params.k);
+    uint64_t found = 0;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        found += shared_entries(&all, &some, i);
+        assert_int_equal(shared_entries(&some, &some, i), params.k);
+        for (uint64_t x = some.start[i]; x < some.start[i + 1]; x++) {
+            assert_int_not_equal(some.column[x], i);
+            assert_true(fabs(score(&e, i, some.column[x]) - (double)some.value[x]) < 1e-4);
+            assert_true(x == some.start[i] || some.value[x] <= some.value[x - 1]);
+        }
+    }
+    assert_in_range(found, ITEMS * params.k * 95 / 100, ITEMS * params.k - 1);
+    csr_deinit(&some);
+    params.candidates = ITEMS;
+    assert_int_equal(embeddings_rows(&e, &params, &some, NULL), 0);
+    assert_memory_equal(some.column, all.column, 4 * csr_entries(&all));
+    csr_deinit(&some);
+    csr_deinit(&all);
+    embeddings_deinit(&e);
+}
+
+static void threads_do_not_change_a_byte(void **state)
+{
+    (void)state;
+    struct embeddings e;
+    struct csr rows[2];
+    clustered_vectors(5000, 16, 30, &e);
+    for (uint32_t candidates = 0; candidates <= 2000; candidates += 1000) {
+        for (uint32_t x = 0; x < 2; x++) {
+            struct embeddings_rows_params params = {
+                .k = 30, .candidates = candidates, .threads = 1 + 3 * x};
+            assert_int_equal(embeddings_rows(&e, &params, &rows[x], NULL), 0);
+        }
+        assert_memory_equal(rows[0].column, rows[1].column, 4 * csr_entries(&rows[0]));
+        assert_memory_equal(rows[0].value, rows[1].value, 4 * csr_entries(&rows[0]));
+        csr_deinit(&rows[0]);
+        csr_deinit(&rows[1]);
+    }
+    embeddings_deinit(&e);
+}
+
+/* Each is as near as any other. */
+static void vectors_that_are_all_alike_can_be_dealt(void **state)
+{
+    (void)state;
+    struct embeddings e;
+    struct csr rows;
+    struct embeddings_rows_params params = {.k = 5, .candidates = 600, .weight = EMBEDDINGS_SCORE};
+    random_vectors(2000, 8, &e);
+    for (float length = 0; length < 2; length++) {
+        for (uint32_t c = 0; c < 16000; c++)
+            e.in[c] = e.out[c] = length;
+        assert_int_equal(embeddings_rows(&e, &params, &rows, NULL), 0);
+        assert_int_equal(csr_check(&rows, NULL), 0);
+        assert_int_equal(csr_entries(&rows), length > 0 ? 2000 * 5 : 0);
+        csr_deinit(&rows);
+    }
+    embeddings_deinit(&e);
+}
+
 static void nothing_and_out_of_memory(void **state)
 {
     (void)state;
@@ -111,13 +209,15 @@ static void nothing_and_out_of_memory(void **state)
     assert_int_equal(embeddings_rows(&none, &five, &rows, NULL), 0);
     assert_int_equal(rows.rows, 0);
     csr_deinit(&rows);
-    random_vectors(70, 8, &e);
-    OOM_LOOP
-    {
-        int rc = embeddings_rows(&e, &five, &rows, NULL);
-        assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
-        if (rc == 0)
-            csr_deinit(&rows);
+    random_vectors(1100, 8, &e);
+    for (five.candidates = 0; five.candidates <= 600; five.candidates += 600) {
+        OOM_LOOP
+        {
+            int rc = embeddings_rows(&e, &five, &rows, NULL);
+            assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
+            if (rc == 0)
+                csr_deinit(&rows);
+        }
     }
     struct progress progress;
     progress_init(&progress);
@@ -132,6 +232,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_equal_plain_loops),
         cmocka_unit_test(equal_scores_go_by_the_smaller_item),
+        cmocka_unit_test(of_many_items_a_row_finds_most_of_the_best),
+        cmocka_unit_test(threads_do_not_change_a_byte),
+        cmocka_unit_test(vectors_that_are_all_alike_can_be_dealt),
         cmocka_unit_test(nothing_and_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
