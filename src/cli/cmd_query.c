@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct model *live_model(struct shop *shop, struct error *err)
 {
@@ -33,7 +34,9 @@ static void print_because(const struct model *m, const struct because *b)
         struct str id = dict_name(&m->items, b->items[i]);
         printf("%s%.*s", i ? " + " : " ", STR_ARG(id));
     }
-    printf(": %llu orders", (unsigned long long)b->count);
+    bool of_shoppers = b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
+                                     !strcmp(b->source, matrix_name(MATRIX_NEXT)));
+    printf(": %llu %s", (unsigned long long)b->count, of_shoppers ? "shoppers" : "orders");
     if (b->confidence == b->confidence)
         printf(", confidence %.1f %%, lift %.1f", 100 * b->confidence, b->lift);
     putchar('\n');

@@ -16,6 +16,7 @@
 #include "learn/combine.h"
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
+#include "learn/sequence.h"
 
 #define DEFAULT_ITEMSETS   4000000u
 #define DEFAULT_RULES      1000000u
@@ -178,6 +179,8 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     static const float lambdas[RECIPE_INGREDIENTS_MAX];
     struct ridge_params ridge = {
         .neighbours = g->neighbours, .lambdas = lambdas, .keep = k, .threads = s->params->threads};
+    struct sequence_params sequence = {
+        .distance = g->distance, .keep = k, .threads = s->params->threads};
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
         ridge.lambda_count += s->recipe->ingredients[x].matrix == g->matrix &&
                               s->recipe->ingredients[x].learner == LEARNER_RIDGE;
@@ -195,6 +198,7 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     case LEARNER_LOWRANK:
         return lowrank_bytes(s, g, k);
     case LEARNER_SEQUENCE:
+        return sequence_estimate_bytes(&s->shoppers, &sequence);
     case LEARNER_COUNT:
         break;
     }
@@ -225,7 +229,7 @@ static uint64_t ingredients_bytes(const struct shop_size *s, enum matrix_kind ki
         if (g->matrix != kind || !is_made(s, g))
             continue;
         most = larger(most, held + learner_bytes(s, g, k));
-        held += rows_bytes(items, k, 8);
+        held += rows_bytes(items, k, kind == MATRIX_NEXT ? ROW_ENTRY_BYTES : 8);
     }
     if (held == 0)
         return 0;

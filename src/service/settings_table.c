@@ -63,7 +63,7 @@ const struct option settings_options[] = {
     {"train", "max_rules", "max-rules", TYPE_U64, AT(max_rules), 100, 1e8, "1000000",
      "budget; the strongest are kept"},
     {"train", "neighbours", "neighbours", TYPE_U32, AT(neighbours), 5, 1000, "200",
-     "best items kept per item and learner"},
+     "best items kept per item, of each learner and matrix"},
     {"train", "embeddings", "embeddings", TYPE_SWITCH, AT(embeddings), 0, 0, "true",
      "train item embeddings"},
     {"train", "max_order_items", "max-order-items", TYPE_U32, AT(max_order_items), 2, 100000,

@@ -180,6 +180,25 @@ uint32_t tinyshop_shoppers(const struct tinyshop *t, const uint32_t *items, uint
     return hits;
 }
 
+static bool buys_after(const struct tinyshop *t, uint32_t user, uint32_t i, uint32_t j)
+{
+    const struct csr *baskets = &t->d.baskets;
+    for (uint32_t a = 0; a < t->d.basket_count; a++)
+        for (uint32_t b = 0; b < t->d.basket_count; b++)
+            if (t->d.user[a] == user && t->d.user[b] == user && t->d.time_ms[b] > t->d.time_ms[a] &&
+                basket_has(baskets, a, i) && basket_has(baskets, b, j))
+                return true;
+    return false;
+}
+
+uint32_t tinyshop_after(const struct tinyshop *t, uint32_t i, uint32_t j)
+{
+    uint32_t hits = 0;
+    for (uint32_t u = 0; u < t->d.user_count; u++)
+        hits += buys_after(t, u, i, j);
+    return hits;
+}
+
 uint32_t tinyshop_item(const struct tinyshop *t, const char *name)
 {
     for (uint32_t i = 0; i < t->d.item_count; i++)

@@ -35,6 +35,9 @@ uint32_t tinyshop_count(const struct tinyshop *t, const uint32_t *items, uint32_
 /* Shoppers whose orders together hold all the items, counted one by one. */
 uint32_t tinyshop_shoppers(const struct tinyshop *t, const uint32_t *items, uint32_t count);
 
+/* Shoppers who bought i and, at a later time, j, counted one by one. */
+uint32_t tinyshop_after(const struct tinyshop *t, uint32_t i, uint32_t j);
+
 /* Dataset index of a name; aborts when there is none. */
 uint32_t tinyshop_item(const struct tinyshop *t, const char *name);
 
