@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "blas.h"
+#include "gram.h"
 #include "rows.h"
 
 #include <math.h>
@@ -54,17 +55,6 @@ struct solver {
     float *both, *solution;  /* [most] */
 };
 
-/* G off the diagonal, by entry, and on it. */
-static float pair_of(const struct cooc *c, uint64_t e)
-{
-    return c->mass ? c->mass[e] : (float)c->count[e];
-}
-
-static float item_of(const struct cooc *c, uint32_t i)
-{
-    return c->mass ? c->item_mass[i] : (float)c->item_units[i];
-}
-
 static uint64_t row_length(const struct cooc *c, uint32_t i)
 {
     return c->start[i + 1] - c->start[i];
@@ -83,7 +73,8 @@ static void choose(const struct job *job, struct solver *s, uint32_t j)
         struct topk best;
         topk_init(&best, s->best, s->m);
         for (uint32_t e = 0; e < length; e++) {
-            float cosine = pair_of(c, begin + e) * job->norm[column[e]];
+            float cosine = gram_pair(c, begin + e) * job->norm[column[e]];
+            cosine = cosine > 0 ? cosine : 0; /* what is no number is the system's to refuse */
             if (best.count < s->m || cosine >= best.entries[0].score)
                 topk_offer(&best, e, cosine, job->rank[column[e]]);
         }
@@ -95,7 +86,7 @@ static void choose(const struct job *job, struct solver *s, uint32_t j)
         for (uint64_t bits = s->chosen[word]; bits && taken < s->m; bits &= bits - 1) {
             uint64_t e = word * 64 + (uint64_t)__builtin_ctzll(bits);
             neighbour[taken] = column[e];
-            s->both[taken++] = pair_of(c, begin + e);
+            s->both[taken++] = gram_pair(c, begin + e);
         }
     }
 }
@@ -123,7 +114,7 @@ static void assemble_column(const struct job *job, struct solver *s, const uint3
     float *to = s->gram + (size_t)x * s->stride;
     uint32_t wanted = s->m - x - 1;
     memset(to, 0, s->m * sizeof *to);
-    to[x] = item_of(c, neighbour[x]);
+    to[x] = gram_item(c, neighbour[x]);
     if (length == 0 || wanted == 0)
         return;
     uint64_t steps = 64 - (uint64_t)__builtin_clzll(length);
@@ -131,12 +122,12 @@ static void assemble_column(const struct job *job, struct solver *s, const uint3
         search(column, length, neighbour + x + 1, wanted, s->at);
         for (uint32_t y = 0; y < wanted; y++)
             if (column[s->at[y]] == neighbour[x + 1 + y])
-                to[x + 1 + y] = pair_of(c, begin + s->at[y]);
+                to[x + 1 + y] = gram_pair(c, begin + s->at[y]);
         return;
     }
     search(column, length, &neighbour[x], 1, &first);
     for (uint64_t e = first + (column[first] <= neighbour[x]); e < length; e++)
-        to[s->place[column[e]]] = pair_of(c, begin + e);
+        to[s->place[column[e]]] = gram_pair(c, begin + e);
 }
 
 static void assemble(const struct job *job, struct solver *s, const uint32_t *neighbour)
@@ -283,15 +274,12 @@ static int prepare(struct job *job, const struct ridge_params *params, struct er
     if (!job->rank || !job->norm || !job->factor ||
         !rows_rank_items(c->item_units, c->item_count, job->rank))
         return ERR_NOMEM;
-    double masses = 0, counts = 0;
     for (uint32_t i = 0; i < c->item_count; i++) {
         float units = c->item_units[i] ? (float)c->item_units[i] : 1;
-        job->norm[i] = 1 / sqrtf(c->item_units[i] ? item_of(c, i) : 1);
+        job->norm[i] = 1 / sqrtf(c->item_units[i] ? gram_item(c, i) : 1);
         job->factor[i] = powf(units, -params->target_power);
-        masses += item_of(c, i);
-        counts += c->item_units[i];
     }
-    job->scale = counts > 0 ? (float)(masses / counts) : 1;
+    job->scale = gram_scale(c);
     return make_room(job, params->neighbours ? params->neighbours : DEFAULT_NEIGHBOURS, err);
 }
 

@@ -2,6 +2,7 @@
  * support/protocol.h: HR@10, NDCG@10, time of training. */
 #include "base/clock.h"
 #include "learn/cooc.h"
+#include "learn/ease.h"
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
@@ -112,6 +113,22 @@ static bool check_ridge(const struct completion *c, float unit_power)
     return good;
 }
 
+static bool check_ease(const struct completion *c)
+{
+    struct cooc pairs;
+    struct csr rows;
+    if (cooc_count(&c->train.baskets, &(struct cooc_params){0}, &pairs, NULL))
+        return false;
+    uint64_t begin = clock_mono_ns();
+    if (ease_rows(&pairs, &(struct ease_params){.lambda = 200}, &rows, NULL))
+        return false;
+    double seconds = since(begin);
+    bool good = report("ease.l200", rank_rows(c, &rows), 0.3077, seconds);
+    csr_deinit(&rows);
+    cooc_deinit(&pairs);
+    return good;
+}
+
 static bool check_vectors(const struct completion *c)
 {
     struct embeddings e;
@@ -139,7 +156,8 @@ static bool check_completion(void)
     printf("training: %u baskets, %llu lines, %u items; %u test baskets\n", c.train.basket_count,
            (unsigned long long)csr_entries(&c.train.baskets), c.train.item_count,
            c.uci.baskets.rows - c.first_test);
-    bool good = check_pairs(&c) & check_ridge(&c, 0) & check_ridge(&c, 0.5f) & check_vectors(&c);
+    bool good = check_pairs(&c) & check_ridge(&c, 0) & check_ridge(&c, 0.5f) & check_ease(&c) &
+                check_vectors(&c);
     completion_free(&c);
     return good;
 }

@@ -6,10 +6,17 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "data/histories.h"
 #include "engine/build.h"
 #include "learn/cooc.h"
+<<<<<<< HEAD
 #include "learn/lowrank.h"
+=======
+#include "learn/ease.h"
+>>>>>>> c5bdead (learn: EASE)
 #include "learn/popularity.h"
+#include "learn/ridge.h"
+#include "learn/sequence.h"
 #include "learn/sgns.h"
 #include "mine/rules.h"
 #include "support/uci.h"
@@ -171,6 +178,7 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     return 0;
 }
 
+<<<<<<< HEAD
 /* Rows of the vectors under `name`; takes the vectors. */
 static int rank_vectors(const char *name, struct embeddings *e, enum embeddings_weight weight)
 {
@@ -183,6 +191,73 @@ static int rank_vectors(const char *name, struct embeddings *e, enum embeddings_
              csr_entries(&rows));
     csr_deinit(&rows);
     embeddings_deinit(e);
+=======
+/* As a large shop would: rows of counts pruned, ridge over them. */
+static int learn_ridge(const struct dataset *d, const struct dataset_shape *shape)
+{
+    struct cooc_params cp = {.max_per_row = 500};
+    struct cooc pairs;
+    struct step s = step_begin("pairs_pruned");
+    if (cooc_count(&d->baskets, &cp, &pairs, NULL))
+        return 1;
+    step_end(&s, cooc_estimate_bytes(shape, &cp), pairs.start[pairs.item_count]);
+    for (uint32_t k = 50; k <= 200; k *= 2) {
+        struct ridge_params rp = {.neighbours = k};
+        struct ridge_report report;
+        struct csr rows;
+        s = step_begin(k == 50 ? "ridge_k50" : k == 100 ? "ridge_k100" : "ridge_k200");
+        if (ridge_rows(&pairs, &rp, &rows, &report, NULL))
+            return 1;
+        step_end(&s, ridge_estimate_bytes(shape, &rp), csr_entries(&rows));
+        printf("  %llu retried, %llu dropped\n", (unsigned long long)report.retried,
+               (unsigned long long)report.dropped);
+        csr_deinit(&rows);
+    }
+    cooc_deinit(&pairs);
+    return 0;
+}
+
+static int learn_sequences(const struct dataset *d, const struct dataset_shape *shape)
+{
+    static const struct {
+        const char *name;
+        struct sequence_params params;
+    } KINDS[] = {{"sequences", {.source_power = 0.5f}},
+                 {"sequences_by_time", {.distance = 3, .by_time = true, .source_power = 0.5f}}};
+    struct histories h;
+    if (histories_of_users(d, &h, NULL))
+        return 1;
+    for (size_t x = 0; x < sizeof KINDS / sizeof *KINDS; x++) {
+        struct csr rows;
+        uint32_t *after;
+        struct step s = step_begin(KINDS[x].name);
+        if (sequence_rows(&h, &KINDS[x].params, &rows, &after, NULL))
+            return 1;
+        step_end(&s, sequence_estimate_bytes(shape, &KINDS[x].params), csr_entries(&rows));
+        free(after);
+        csr_deinit(&rows);
+    }
+    histories_deinit(&h);
+    return 0;
+}
+
+/* Only where a full inverse is to be had. */
+static int learn_ease(const struct dataset *d, const struct dataset_shape *shape)
+{
+    struct ease_params ep = {0};
+    struct cooc pairs;
+    struct csr rows;
+    if (d->item_count > 15000)
+        return 0;
+    if (cooc_count(&d->baskets, &(struct cooc_params){0}, &pairs, NULL))
+        return 1;
+    struct step s = step_begin("ease");
+    if (ease_rows(&pairs, &ep, &rows, NULL))
+        return 1;
+    step_end(&s, ease_estimate_bytes(shape, &ep), csr_entries(&rows));
+    csr_deinit(&rows);
+    cooc_deinit(&pairs);
+>>>>>>> c5bdead (learn: EASE)
     return 0;
 }
 
@@ -273,8 +348,14 @@ int main(int argc, char **argv)
     step_end(&s, 0, popularity.item_count);
     popularity_deinit(&popularity);
     uint32_t least = argument(argc, argv, 1, uci ? 5 : 200);
+<<<<<<< HEAD
     int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) ||
               learn_vectors(&d, &shape) || learn_lowrank(&d, &shape) || build_model(&d, least);
+=======
+    int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) || learn_ridge(&d, &shape) ||
+              learn_sequences(&d, &shape) || learn_ease(&d, &shape) || learn_vectors(&d, &shape) ||
+              build_model(&d, least);
+>>>>>>> c5bdead (learn: EASE)
     dataset_deinit(&d);
     return bad;
 }

@@ -230,6 +230,30 @@ static void systems_that_cannot_be_solved_stay_out(void **state)
     csr_deinit(&rows[0]);
 }
 
+static void what_is_no_number_stays_out(void **state)
+{
+    (void)state;
+    struct ridge_report report;
+    struct rng r;
+    struct cooc c;
+    struct csr rows;
+    rng_seed(&r, 9);
+    struct csr units = baskets_random(&r, 60, 20, 0.4);
+    struct cooc_params counting = {.unit_power = 0.5f};
+    assert_int_equal(cooc_count(&units, &counting, &c, NULL), 0);
+    c.mass[c.start[3]] = NAN;
+    c.mass[c.start[5] + 1] = INFINITY;
+    for (uint32_t neighbours = 3; neighbours <= 20; neighbours += 17) {
+        solve(&c, &(struct ridge_params){.neighbours = neighbours}, &rows, &report);
+        assert_true(report.dropped > 0);
+        assert_int_equal(csr_check(&rows, NULL), 0);
+        assert_true(csr_entries(&rows) > 0 || neighbours == 20);
+        csr_deinit(&rows);
+    }
+    cooc_deinit(&c);
+    csr_deinit(&units);
+}
+
 static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -387,6 +411,7 @@ int main(void)
         cmocka_unit_test(rows_keep_the_largest_and_are_ordered),
         cmocka_unit_test(the_number_of_threads_does_not_matter),
         cmocka_unit_test(systems_that_cannot_be_solved_stay_out),
+        cmocka_unit_test(what_is_no_number_stays_out),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(nothing_gives_nothing),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
