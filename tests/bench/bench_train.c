@@ -9,11 +9,8 @@
 #include "data/histories.h"
 #include "engine/build.h"
 #include "learn/cooc.h"
-<<<<<<< HEAD
-#include "learn/lowrank.h"
-=======
 #include "learn/ease.h"
->>>>>>> c5bdead (learn: EASE)
+#include "learn/lowrank.h"
 #include "learn/popularity.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
@@ -178,7 +175,6 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     return 0;
 }
 
-<<<<<<< HEAD
 /* Rows of the vectors under `name`; takes the vectors. */
 static int rank_vectors(const char *name, struct embeddings *e, enum embeddings_weight weight)
 {
@@ -191,7 +187,9 @@ static int rank_vectors(const char *name, struct embeddings *e, enum embeddings_
              csr_entries(&rows));
     csr_deinit(&rows);
     embeddings_deinit(e);
-=======
+    return 0;
+}
+
 /* As a large shop would: rows of counts pruned, ridge over them. */
 static int learn_ridge(const struct dataset *d, const struct dataset_shape *shape)
 {
@@ -257,7 +255,6 @@ static int learn_ease(const struct dataset *d, const struct dataset_shape *shape
     step_end(&s, ease_estimate_bytes(shape, &ep), csr_entries(&rows));
     csr_deinit(&rows);
     cooc_deinit(&pairs);
->>>>>>> c5bdead (learn: EASE)
     return 0;
 }
 
@@ -348,14 +345,9 @@ int main(int argc, char **argv)
     step_end(&s, 0, popularity.item_count);
     popularity_deinit(&popularity);
     uint32_t least = argument(argc, argv, 1, uci ? 5 : 200);
-<<<<<<< HEAD
-    int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) ||
-              learn_vectors(&d, &shape) || learn_lowrank(&d, &shape) || build_model(&d, least);
-=======
     int bad = mine_rules(&d, &shape, least) || learn_pairs(&d, &shape) || learn_ridge(&d, &shape) ||
               learn_sequences(&d, &shape) || learn_ease(&d, &shape) || learn_vectors(&d, &shape) ||
-              build_model(&d, least);
->>>>>>> c5bdead (learn: EASE)
+              learn_lowrank(&d, &shape) || build_model(&d, least);
     dataset_deinit(&d);
     return bad;
 }
