@@ -35,6 +35,7 @@ struct split_params { /* zero = default */
     uint32_t targets;       /* asked for at most of one basket, one a question; 0: 3 */
     uint32_t context_max;   /* of a basket's other items this many by chance; 0: all */
     uint32_t questions_max; /* about this many, orders chosen by chance; 0: all */
+    bool anonymous;         /* basket: nobody's history is known */
     bool bought;            /* personal: items bought before may be asked for and answered */
     bool refit; /* leave-last-out: learn from the validation's orders too; others always do */
     uint64_t seed;

@@ -14,7 +14,7 @@ struct flags {
     const char *context_max, *targets, *questions, *test_share, *valid_share;
     const char *output, *svg;
     const char *maps[MAPS_MAX + 1];
-    bool json, priced, bought, refit, ties, segments, canaries;
+    bool json, priced, anonymous, bought, refit, ties, segments, canaries;
 };
 
 static bool parse_share(const char *option, const char *text, double *out)
@@ -92,6 +92,7 @@ static bool make_request(const struct flags *f, const char *path, const char *da
                                          .priced = f->priced};
     q->canaries = f->canaries;
     q->params.open_ties = f->ties;
+    q->params.split.anonymous = f->anonymous;
     q->params.split.bought = f->bought;
     q->params.split.refit = f->refit;
     if (!path && (f->format || f->items || f->maps[0])) {
@@ -182,6 +183,7 @@ int cmd_evaluate(struct settings *settings, int argc, char **argv)
         {.name = "priced", .given = &f.priced},
         {.name = "protocol", .text = &f.protocol},
         {.name = "surface", .text = &f.surface},
+        {.name = "anonymous", .given = &f.anonymous},
         {.name = "bought", .given = &f.bought},
         {.name = "refit", .given = &f.refit},
         {.name = "k", .text = &f.k},

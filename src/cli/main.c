@@ -163,6 +163,7 @@ static const struct command commands[] = {
      "                                   leave-one-out 20 %)\n"
      "  --targets N                      items asked for of a basket, one at a time (3)\n"
      "  --context-max N                  give at most N other items of a basket, by chance\n"
+     "  --anonymous                      basket: the shopper's earlier orders are not known\n"
      "  --bought                         personal: what was bought before may be asked for too\n"
      "  --refit                          leave-last-out: learn from the validation's orders too\n"
      "  --questions N                    about this many, by chance (100000; 0: all)\n"

@@ -59,6 +59,8 @@ static void add_configuration(const struct evaluation *e, const struct evaluatio
         buf_printf(out, ",\"targets\":%u,\"context_max\":%u", s->targets, s->context_max);
     if (s->task == TASK_PERSONAL)
         buf_printf(out, ",\"bought\":%s", s->bought ? "true" : "false");
+    if (s->task == TASK_BASKET)
+        buf_printf(out, ",\"anonymous\":%s", s->anonymous ? "true" : "false");
     buf_printf(out,
                ",\"questions_max\":%u,\"k\":%u,\"seed\":%llu,\"resamples\":%u,\"ties\":\"%s\"},",
                s->questions_max, e->k, (unsigned long long)s->seed, e->resamples,

@@ -270,6 +270,8 @@ int split_make(const struct dataset *d, const struct split_params *params, enum 
     int rc = cut(&c, stage, err);
     free(c.role);
     free(c.item);
+    for (uint32_t q = 0; rc == 0 && params->anonymous && q < made.questions.count; q++)
+        made.questions.history[q].end = made.questions.history[q].begin;
     if (rc)
         split_deinit(&made);
     else

@@ -402,9 +402,30 @@ static void splitting_survives_every_failed_allocation(void **state)
     dataset_deinit(&d);
 }
 
+static void nobody_has_a_history_when_anonymous(void **state)
+{
+    struct dataset d = ten();
+    struct split_params params = {.protocol = PROTOCOL_LEAVE_ONE_OUT, .test_share = .5};
+    uint64_t known = 0;
+    (void)state;
+    for (int anonymous = 0; anonymous < 2; anonymous++) {
+        params.anonymous = anonymous;
+        struct split s = make(&d, &params, STAGE_TEST);
+        for (uint32_t q = 0; q < s.questions.count; q++) {
+            uint64_t had = s.questions.history[q].end - s.questions.history[q].begin;
+            known += had;
+            assert_true(!anonymous || had == 0);
+        }
+        split_deinit(&s);
+    }
+    assert_true(known > 0);
+    dataset_deinit(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_has_a_history_when_anonymous),
         cmocka_unit_test(by_time_the_newest_orders_ask),
         cmocka_unit_test(validation_comes_before_the_test),
         cmocka_unit_test(a_moment_is_never_on_both_sides),
