@@ -60,7 +60,7 @@ int cmd_tune(struct settings *settings, int argc, char **argv)
     q.seed = seed_number;
     q.tries = (uint32_t)try_count;
     struct progress progress;
-    struct tuning_report report;
+    struct tuning_report report = {0};
     progress_init(&progress);
     q.progress = &progress;
     struct watch *watch = watch_start(&progress, NULL, &err);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "select.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static void find_direction(struct splitter *s, uint32_t begin, uint32_t end)
 /* At the whole number of leaves next to the middle. */
 static void split(struct splitter *s, uint32_t begin, uint32_t end)
 {
+    assert(s->leaf > 0);
     while (end - begin > s->leaf) {
         uint32_t leaves = (end - begin + s->leaf - 1) / s->leaf, first = leaves / 2 * s->leaf;
         find_direction(s, begin, end);
