@@ -100,9 +100,10 @@ static void find_direction(struct splitter *s, uint32_t begin, uint32_t end)
 /* At the whole number of leaves next to the middle. */
 static void split(struct splitter *s, uint32_t begin, uint32_t end)
 {
-    assert(s->leaf > 0);
-    while (end - begin > s->leaf) {
-        uint32_t leaves = (end - begin + s->leaf - 1) / s->leaf, first = leaves / 2 * s->leaf;
+    const uint32_t leaf = s->leaf;
+    assert(leaf > 0);
+    while (end - begin > leaf) {
+        uint32_t leaves = (end - begin + leaf - 1) / leaf, first = leaves / 2 * leaf;
         find_direction(s, begin, end);
         for (uint32_t p = begin; p < end; p++)
             s->entry[p - begin] = select_entry(s->order[p], along(s, p));
