@@ -3,6 +3,8 @@
 #ifndef DATA_EVENTS_H
 #define DATA_EVENTS_H
 
+#include "base/str.h"
+
 #include <stdint.h>
 
 /* As they are stored. */
@@ -14,6 +16,9 @@ enum action {
     ACTION_PURCHASE, /* of a shop that tells purchases as events; also what an order counts as */
     ACTION_COUNT
 };
+
+/* "view", "cart", "uncart", "wish", "purchase"; -1: none of them. */
+int action_parse(struct str name);
 
 struct event {
     int64_t time_ms;

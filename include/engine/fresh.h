@@ -13,8 +13,9 @@
 #include "engine/model.h"
 
 #define FRESH_NONE       UINT32_MAX
-#define FRESH_MIN_BOTH   3   /* orders that make two items the model knows partners */
-#define FRESH_PARTNERS   32  /* of one item */
+#define FRESH_MIN_BOTH   3  /* orders that make two items the model knows partners */
+#define FRESH_PARTNERS   32 /* of one item */
+#define FRESH_LEVELS     8
 #define FRESH_PAIR_ITEMS 100 /* of one order; 4,950 pairs */
 
 struct fresh_limits {
@@ -27,7 +28,7 @@ struct fresh_limits {
 struct fresh_partner {
     uint32_t other;   /* index into fresh.items */
     uint32_t both;    /* fresh orders with both */
-    uint32_t trained; /* orders with both that the model's rows tell of; 0: none or not known */
+    uint32_t trained; /* orders with both that the model's rows tell of; 0: they tell of none */
 };
 
 struct fresh_item {
@@ -53,9 +54,10 @@ struct fresh {
     size_t item_cap;
     uint32_t *of_slot; /* [slot_cap] index into items, FRESH_NONE: none */
     size_t slot_cap;
-    uint32_t *by_count; /* [item_count] as they are popular: by all orders of 28 days, then of all
-                           time, then the model's rank, then slot */
-    float scale;        /* the largest weight of a row of the model / its cosine, on average */
+    uint32_t (*next)[FRESH_LEVELS]; /* [item_cap] the order of popularity, see fresh_first */
+    uint32_t first[FRESH_LEVELS];
+    uint32_t new_count;        /* items with orders that the model does not know */
+    float scale[MATRIX_COUNT]; /* the largest weight of a row / its cosine, on average; 0: no say */
 
     struct fresh_order *orders; /* [order_end] ascending by key; [order_begin..] */
     uint32_t order_begin, order_end, order_count; /* count: not gone */
@@ -82,12 +84,23 @@ int fresh_put(struct fresh *f, uint64_t key, int64_t time_ms, const uint32_t *sl
 void fresh_remove(struct fresh *f, uint64_t key);
 void fresh_expire(struct fresh *f, int64_t before_ms); /* removes the orders older than that */
 
+/* Items as they are popular: by all orders of 28 days, then of all time, then the model's rank,
+ * then slot. FRESH_NONE: the end. */
+static inline uint32_t fresh_first(const struct fresh *f)
+{
+    return f->first[0];
+}
+static inline uint32_t fresh_next(const struct fresh *f, uint32_t x)
+{
+    return f->next[x][0];
+}
+
 uint32_t fresh_find(const struct fresh *f, uint32_t slot); /* FRESH_NONE: no order had it */
 /* Fresh orders with both items (indices into items). */
 uint32_t fresh_both(const struct fresh *f, uint32_t a, uint32_t b);
-/* What the fresh orders add to the cosine of an item and its partner: shrunk for few orders, on the
- * scale of the model's cosine rows; >= 0. */
-float fresh_weight(const struct fresh *f, const struct fresh_item *item,
-                   const struct fresh_partner *partner);
+/* What the fresh orders add to the cosine, shrunk for few orders, of an item and its partner; >= 0.
+ * Times `scale` it stands beside the rows of a matrix. */
+float fresh_gain(const struct fresh *f, const struct fresh_item *item,
+                 const struct fresh_partner *partner);
 size_t fresh_bytes(const struct fresh *f);
 #endif

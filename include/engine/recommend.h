@@ -17,12 +17,16 @@
 #define ENGINE_RECOMMEND_H
 
 #include "data/catalog.h"
+#include "data/events.h"
 #include "data/shoppers.h"
+#include "engine/fresh.h"
 #include "engine/model.h"
 
 enum surface {
     SURFACE_BASKET,
     SURFACE_SIMILAR,
+    SURFACE_PERSONAL,
+    SURFACE_SESSION,
     SURFACE_REBUY,
     SURFACE_TRENDING,
     SURFACE_POPULAR,
@@ -52,14 +56,18 @@ struct filter {                   /* all given conditions must hold */
 
 struct query {
     enum surface surface;
-    const struct str *items; /* the context, in the order given; repeats allowed */
+    const struct str *items; /* the context, in the order given, newest last; repeats allowed: the
+                                first place counts, for session the last */
     uint32_t item_count;
     const struct str *exclude;
     uint32_t exclude_count;
     struct filter filter;
-    const struct shopper *shopper; /* whom rebuy is about; NULL: nobody known */
-    bool history_loading;          /* shoppers are not all in memory yet */
-    uint32_t limit;                /* 1..LIMIT_ANSWER_ITEMS */
+    const struct fresh *fresh;           /* orders since the model's training; NULL: none */
+    const struct shopper *shopper;       /* whom personal and rebuy are about; NULL: nobody known */
+    const struct event_weights *weights; /* what the deeds of a history count; NULL: the default */
+    bool bought_included;                /* personal: what was bought may be suggested again */
+    bool history_loading;                /* shoppers are not all in memory yet */
+    uint32_t limit;                      /* 1..LIMIT_ANSWER_ITEMS */
     double
         diversity;  /* [0,1]; 0: by score alone, else unlike items are preferred (MMR); not rebuy */
     double novelty; /* [0,1]: scores are divided by the item's orders to this power; not rebuy */
@@ -85,7 +93,7 @@ const char *because_kind_name(enum because_kind k);
 
 struct because {
     enum because_kind kind;
-    uint32_t items[BECAUSE_ITEMS_MAX]; /* model indices of the context items that spoke for it */
+    uint32_t items[BECAUSE_ITEMS_MAX]; /* the context items that spoke for it: see answer_item_id */
     uint32_t item_count;
     uint64_t count; /* orders with these and the suggestion; what else the source counts */
     double support, confidence, lift; /* NAN where they mean nothing */
@@ -94,13 +102,14 @@ struct because {
     double gap_days;    /* habit: between two purchases, on average; NAN after only one */
     const char *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
                            both; "shoppers": shoppers who bought both; "next": shoppers who bought
-                           the suggestion after it; "history": the shopper's orders of it;
+                           the suggestion after it; "fresh": orders with both since the training,
+                           of which the shares are, too; "history": the shopper's orders of it;
                            "orders_7d" for trend, "orders_28d" or, when those are 0, "orders_all"
                            for popular */
 };
 
 struct suggestion {
-    uint32_t item; /* model index; DICT_NONE: the model does not know it */
+    uint32_t item; /* model index; not below item_count: the model does not know it */
     uint32_t slot; /* catalogue slot */
     float score;   /* [0,1] after blending: the best of the answer is not forced to 1 */
     struct because because;
@@ -148,6 +157,10 @@ struct answer {
 struct scratch;
 struct scratch *scratch_new(struct error *err) WARN_UNUSED; /* one per thread */
 void scratch_free(struct scratch *s);
+
+/* The external id of an item index of an answer (`item` of a suggestion, `items` of its reason). */
+struct str answer_item_id(const struct model *m, const struct catalog *c, const struct query *q,
+                          uint32_t item);
 
 /* ERR_NOMEM only: queries are validated by the caller (at most LIMIT_QUERY_ITEMS items and excluded
  * ones), unknown ids are not an error. */

@@ -4,6 +4,17 @@
 
 #define DAY_MS (24 * 3600 * 1000.0)
 
+int action_parse(struct str name)
+{
+    static const struct str names[] = {
+        {"view", 4}, {"cart", 4}, {"uncart", 6}, {"wish", 4}, {"purchase", 8}};
+    _Static_assert(sizeof names / sizeof *names == ACTION_COUNT, "all actions");
+    for (int a = 0; a < ACTION_COUNT; a++)
+        if (str_eq(name, names[a]))
+            return a;
+    return -1;
+}
+
 struct event_weights event_weights_default(void)
 {
     return (struct event_weights){.of = {[ACTION_VIEW] = {0.1, 14},

@@ -20,14 +20,15 @@
 
 static struct topk_entry entry_of(const struct request *r, struct candidate c)
 {
-    return (struct topk_entry){c.score, r->m->popularity.rank[c.item], c.item};
+    return (struct topk_entry){c.score, item_rank(r, c.item), c.item};
 }
 
 static bool before(const struct request *r, struct candidate a, struct candidate b)
 {
     if (a.score != b.score)
         return a.score > b.score;
-    return r->m->popularity.rank[a.item] < r->m->popularity.rank[b.item];
+    uint32_t rank_a = item_rank(r, a.item), rank_b = item_rank(r, b.item);
+    return rank_a != rank_b ? rank_a < rank_b : a.item < b.item;
 }
 
 static void sift_down(const struct request *r, uint32_t at)
@@ -85,7 +86,7 @@ static float shared_path(struct str a, struct str b)
 
 static struct str category_of(const struct request *r, uint32_t item)
 {
-    const struct catalog_item *known = catalog_at(r->c, r->m->slot[item]);
+    const struct catalog_item *known = catalog_at(r->c, item_slot(r, item));
     return known ? known->category : STR_NONE;
 }
 
@@ -141,7 +142,7 @@ static void lift_the_tail(struct request *r)
     struct scratch *s = r->s;
     float power = -(float)r->q->novelty;
     for (uint32_t x = 0; x < s->found_count; x++) {
-        uint32_t orders = r->m->popularity.orders_all[s->found[x].item];
+        uint32_t orders = item_orders(r, s->found[x].item);
         s->found[x].score *= orders > 1 ? powf((float)orders, power) : 1;
     }
 }
@@ -156,7 +157,7 @@ static void sort_head(struct request *r)
         struct candidate c = s->found[x];
         if (best.count == best.k && c.score < s->head[0].score)
             continue; /* as topk_offer would find, without looking the rank up */
-        topk_offer(&best, c.item, c.score, r->m->popularity.rank[c.item]);
+        topk_offer(&best, c.item, c.score, item_rank(r, c.item));
     }
     topk_sort(&best);
     s->head_count = best.count;

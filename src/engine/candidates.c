@@ -2,15 +2,16 @@
  *
  *     score(j) = prior(j) + sum over matrices m, context items i:  weight_m decay_m^t rows_m[i][j],
  *
- * i standing t steps from the end of the context. A cell's stamp tells whether it belongs to this
- * request, so nothing is cleared between requests; the first touch appends the item to the list of
- * candidates. Cost: one random 8-byte cell per entry of the context's rows. */
+ * i standing t steps from the end of the context. Fresh orders add to that what they have changed.
+ * A cell's stamp tells whether it belongs to this request, so nothing is cleared between requests;
+ * the first touch appends the item to the list of candidates. Cost: one random 8-byte cell per
+ * entry of the context's rows. */
 #include "recommend_internal.h"
 
 static void touch(const struct request *r, uint32_t item, float score)
 {
     struct scratch *s = r->s;
-    const float *prior = r->prior->of_item;
+    const float *prior = is_new(r, item) ? NULL : r->prior->of_item;
     s->cells[item] = (struct cell){s->stamp, prior ? prior[item] + score : score};
     s->found[s->found_count++].item = item;
 }
@@ -18,6 +19,8 @@ static void touch(const struct request *r, uint32_t item, float score)
 static void add_row(const struct request *r, const struct csr *rows, uint32_t item, float scale)
 {
     struct scratch *s = r->s;
+    if (is_new(r, item))
+        return;
     for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
         struct cell *cell = &s->cells[rows->column[e]];
         float score = scale * rows->value[e];
@@ -47,9 +50,38 @@ static void gather_matrix(const struct request *r, enum matrix_kind kind)
     uint32_t count = decayed_length(r, kind);
     for (uint32_t t = 0; t < count; t++) {
         uint32_t x = s->context_count - 1 - t;
-        if (t + 1 < count)
+        if (t + 1 < count && !is_new(r, s->context[x - 1]))
             prefetch_row(rows, s->context[x - 1]);
         add_row(r, rows, s->context[x], entry_scale(r, kind, t));
+    }
+}
+
+/* What fresh orders add to the cosines of a context item, as if its rows had it. */
+static void add_fresh(const struct request *r, const struct fresh_item *item, float scale)
+{
+    struct scratch *s = r->s;
+    for (uint32_t n = 0; n < item->partner_count; n++) {
+        const struct fresh_partner *partner = &item->partners[n];
+        uint32_t other = r->fresh->items[partner->other].item;
+        float gain = scale * fresh_gain(r->fresh, item, partner);
+        if (!(gain > 0))
+            continue;
+        if (other == DICT_NONE)
+            other = r->m->item_count + partner->other;
+        if (s->cells[other].stamp != s->stamp)
+            touch(r, other, gain);
+        else
+            s->cells[other].score += gain;
+    }
+}
+
+static void gather_fresh(const struct request *r)
+{
+    const struct scratch *s = r->s;
+    for (uint32_t t = 0; t < s->context_count; t++) {
+        const struct fresh_item *item = fresh_item_of(r, s->context[s->context_count - 1 - t]);
+        if (item && item->partner_count)
+            add_fresh(r, item, fresh_scale(r, t));
     }
 }
 
@@ -67,5 +99,7 @@ void gather_rows(struct request *r)
     for (int k = 0; k < MATRIX_COUNT; k++)
         if (r->mix->weight[k] > 0)
             gather_matrix(r, (enum matrix_kind)k);
+    if (r->fresh)
+        gather_fresh(r);
     add_popular(r);
 }

@@ -33,6 +33,8 @@ static void look_alike(const struct request *r, struct pool *pool, uint32_t item
 {
     const struct matrix *source = &r->m->matrices[MATRIX_ORDERS];
     const uint32_t *orders = r->m->popularity.orders_all;
+    if (is_new(r, item))
+        return;
     for (uint64_t e = source->rows.start[item]; e < source->rows.start[item + 1]; e++) {
         uint32_t other = source->rows.column[e], place = place_of(r->s, other);
         if (place == NOT_ANSWERED)
@@ -74,7 +76,7 @@ void diversify(struct request *r)
         pool.chosen[x] = true;
         look_alike(r, &pool, pool.at[x].item);
         s->items[n] = (struct suggestion){.item = pool.at[x].item,
-                                          .slot = r->m->slot[pool.at[x].item],
+                                          .slot = item_slot(r, pool.at[x].item),
                                           .score = pool.at[x].score};
     }
     for (uint32_t x = 0; x < pool.count; x++) /* what was not chosen is not answered */

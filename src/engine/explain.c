@@ -11,8 +11,8 @@
 
 /* The entry that contributed the most to a place of the answer. */
 struct carrier {
-    float most; /* 0: none contributed */
-    enum matrix_kind matrix;
+    float most;              /* 0: none contributed */
+    enum matrix_kind matrix; /* MATRIX_COUNT: fresh orders */
     uint32_t item, both;
 };
 
@@ -22,16 +22,43 @@ struct search {
     uint32_t strongest[LIMIT_ANSWER_ITEMS]; /* per place: position in model.strong, or NO_RULE */
 };
 
+/* Shares of `n` orders or shoppers, of which x have the one, y the other, c both. Those who bought
+ * one after the other are not all who bought both, so these are no counts of one table. */
+static void set_shares(struct because *b, double n, double x, double y, double c)
+{
+    b->count = (uint64_t)c;
+    b->support = c / n;
+    b->confidence = c / x;
+    b->lift = b->confidence * n / y;
+}
+
 static void search_row(struct search *search, enum matrix_kind kind, uint32_t item, float scale)
 {
     const struct matrix *matrix = &search->r->m->matrices[kind];
     const struct csr *rows = &matrix->rows;
+    if (is_new(search->r, item))
+        return;
     for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
         uint32_t place = place_of(search->r->s, rows->column[e]);
         if (place == NOT_ANSWERED || !(scale * rows->value[e] > search->carriers[place].most))
             continue;
         search->carriers[place] =
             (struct carrier){scale * rows->value[e], kind, item, matrix->both[e]};
+    }
+}
+
+static void search_fresh(struct search *search, uint32_t item, float scale)
+{
+    const struct request *r = search->r;
+    const struct fresh_item *fresh = fresh_item_of(r, item);
+    for (uint32_t n = 0; fresh && n < fresh->partner_count; n++) {
+        const struct fresh_partner *partner = &fresh->partners[n];
+        uint32_t other = r->fresh->items[partner->other].item;
+        float gain = scale * fresh_gain(r->fresh, fresh, partner);
+        uint32_t place =
+            place_of(r->s, other == DICT_NONE ? r->m->item_count + partner->other : other);
+        if (place != NOT_ANSWERED && gain > search->carriers[place].most)
+            search->carriers[place] = (struct carrier){gain, MATRIX_COUNT, item, partner->both};
     }
 }
 
@@ -45,6 +72,8 @@ static void find_carriers(struct search *search)
             search_row(search, kind, r->s->context[r->s->context_count - 1 - t],
                        entry_scale(r, kind, t));
     }
+    for (uint32_t t = 0; r->fresh && t < r->s->context_count; t++)
+        search_fresh(search, r->s->context[r->s->context_count - 1 - t], fresh_scale(r, t));
 }
 
 static bool has_item(const struct rules *rules, uint32_t rule, uint32_t item)
@@ -86,9 +115,10 @@ static void sort_ascending(uint32_t *items, uint32_t count)
 static void find_rules(struct search *search)
 {
     const struct scratch *s = search->r->s;
-    uint32_t items[RULE_CONTEXT_MAX];
-    uint32_t count = s->context_count < RULE_CONTEXT_MAX ? s->context_count : RULE_CONTEXT_MAX;
-    memcpy(items, s->context + s->context_count - count, count * sizeof *items);
+    uint32_t items[RULE_CONTEXT_MAX], count = 0;
+    for (uint32_t x = s->context_count; x > 0 && count < RULE_CONTEXT_MAX; x--)
+        if (!is_new(search->r, s->context[x - 1]))
+            items[count++] = s->context[x - 1];
     sort_ascending(items, count);
     ruletrie_match(&search->r->m->strong.trie, items, count, take_stronger, search);
 }
@@ -107,30 +137,56 @@ static void explain_by_rule(const struct model *m, uint32_t rule, struct because
     b->lift = measure_of(MEASURE_LIFT, &counts);
 }
 
-/* Shares of what the matrix counts: orders, or shoppers. Those who bought one after the other are
- * not all who bought both, so that these are no counts of one table. */
-static void explain_by_carrier(const struct model *m, const struct carrier *c, uint32_t item,
-                               struct because *b)
+/* Of fresh orders alone. */
+static void explain_by_fresh(const struct request *r, const struct carrier *c, uint32_t item,
+                             struct because *b)
 {
-    bool of_orders = c->matrix == MATRIX_ORDERS || c->matrix == MATRIX_ALIKE;
-    const uint32_t *counts = of_orders ? m->popularity.orders_all : m->buyers;
-    uint32_t all = of_orders ? m->basket_count : m->user_count;
-    b->kind = c->matrix == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR;
-    b->source = matrix_name(c->matrix);
-    b->items[0] = c->item;
-    b->item_count = 1;
-    b->count = c->both;
-    b->support = (double)c->both / all;
-    b->confidence = (double)c->both / counts[c->item];
-    b->lift = b->confidence * all / counts[item];
+    const struct fresh_item *with = fresh_item_of(r, c->item), *it = fresh_item_of(r, item);
+    b->kind = BECAUSE_NEIGHBOUR;
+    b->source = "fresh";
+    set_shares(b, r->fresh->order_count, with->orders, it->orders, c->both);
 }
 
-static void explain_popular(const struct popularity *p, uint32_t item, struct because *b)
+/* Shares of what the matrix counts: orders, also fresh ones, or shoppers. */
+static void explain_by_matrix(const struct request *r, const struct carrier *c, uint32_t item,
+                              struct because *b)
 {
-    bool recent = p->orders_28d[item] > 0;
+    const struct model *m = r->m;
+    bool of_orders = c->matrix == MATRIX_ORDERS || c->matrix == MATRIX_ALIKE;
+    const uint32_t *counts = of_orders ? m->popularity.orders_all : m->buyers;
+    double n = of_orders ? m->basket_count : m->user_count;
+    double x = counts[c->item], y = counts[item], both = c->both;
+    const struct fresh_item *with = fresh_item_of(r, c->item), *it = fresh_item_of(r, item);
+    if (of_orders && r->fresh) {
+        n += r->fresh->order_count;
+        x += with ? with->orders : 0;
+        y += it ? it->orders : 0;
+        both += with && it ? fresh_both(r->fresh, (uint32_t)(with - r->fresh->items),
+                                        (uint32_t)(it - r->fresh->items))
+                           : 0;
+    }
+    b->kind = c->matrix == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR;
+    b->source = matrix_name(c->matrix);
+    set_shares(b, n, x, y, both);
+}
+
+static void explain_by_carrier(const struct request *r, const struct carrier *c, uint32_t item,
+                               struct because *b)
+{
+    b->items[0] = c->item;
+    b->item_count = 1;
+    if (c->matrix == MATRIX_COUNT)
+        explain_by_fresh(r, c, item, b);
+    else
+        explain_by_matrix(r, c, item, b);
+}
+
+static void explain_popular(const struct request *r, uint32_t item, struct because *b)
+{
+    uint32_t recent = item_orders_28d(r, item);
     b->kind = BECAUSE_POPULAR;
     b->source = recent ? "orders_28d" : "orders_all";
-    b->count = recent ? p->orders_28d[item] : p->orders_all[item];
+    b->count = recent ? recent : item_orders(r, item);
 }
 
 /* What no row speaks for is there for its popularity. */
@@ -148,9 +204,9 @@ static void explain_by_context(struct request *r)
     for (uint32_t x = 0; x < r->out->count; x++) {
         struct suggestion *to = &s->items[x];
         if (search.carriers[x].most == 0)
-            explain_popular(&r->m->popularity, to->item, &to->because);
+            explain_popular(r, to->item, &to->because);
         else if (search.strongest[x] == NO_RULE)
-            explain_by_carrier(r->m, &search.carriers[x], to->item, &to->because);
+            explain_by_carrier(r, &search.carriers[x], to->item, &to->because);
         else
             explain_by_rule(r->m, r->m->strong.index[search.strongest[x]], &to->because);
     }
@@ -167,7 +223,7 @@ static void explain_trend(const struct popularity *p, uint32_t item, struct beca
 void explain_answer(struct request *r, enum surface answered)
 {
     const struct popularity *p = &r->m->popularity;
-    if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
+    if (answered <= SURFACE_SESSION) /* those that start from a context */
         explain_by_context(r);
     if (answered == SURFACE_REBUY)
         explain_rebuy(r);
@@ -176,6 +232,6 @@ void explain_answer(struct request *r, enum surface answered)
         if (answered == SURFACE_TRENDING)
             explain_trend(p, to->item, &to->because);
         else if (answered == SURFACE_POPULAR)
-            explain_popular(p, to->item, &to->because);
+            explain_popular(r, to->item, &to->because);
     }
 }

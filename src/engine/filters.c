@@ -51,7 +51,7 @@ enum drop filter_drop(const struct request *r, uint32_t item)
 {
     if (r->s->excluded[item] == r->s->stamp)
         return DROP_EXCLUDED;
-    return filter_drop_slot(r, r->m->slot[item]);
+    return filter_drop_slot(r, item_slot(r, item));
 }
 
 enum drop filter_drop_slot(const struct request *r, uint32_t slot)

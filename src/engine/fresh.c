@@ -16,19 +16,23 @@ static int out_of_memory(struct error *err)
     return error_set(err, ERR_NOMEM, "fresh orders: out of memory");
 }
 
-/* How large a row's largest weight is for its cosine, on average over all sales: what is learnt of
- * orders is on a scale of its own, which differs from recipe to recipe. */
-static float scale_of(const struct model *m)
+/* How large a row's largest weight is for its cosine, on average over all sales: what is learnt is
+ * on a scale of its own, which differs from recipe to recipe. What comes after an item is not told
+ * by orders that have both. Without rows the scale is that of the cosine. */
+static float scale_of(const struct model *m, enum matrix_kind kind)
 {
-    const struct matrix *s = &m->matrices[MATRIX_ORDERS];
-    const uint32_t *orders = m->popularity.orders_all;
+    const struct matrix *s = &m->matrices[kind];
+    bool of_shoppers = kind == MATRIX_SHOPPERS;
+    const uint32_t *counts = of_shoppers ? m->buyers : m->popularity.orders_all;
     double weights = 0, cosines = 0;
+    if (kind == MATRIX_NEXT)
+        return 0;
     for (uint32_t i = 0; i < m->item_count; i++) {
         uint64_t e = s->rows.start[i];
         if (e == s->rows.start[i + 1])
             continue;
-        weights += orders[i] * (double)s->rows.value[e];
-        cosines += orders[i] * fresh_cosine(s->both[e], orders[i], orders[s->rows.column[e]]);
+        weights += counts[i] * (double)s->rows.value[e];
+        cosines += counts[i] * fresh_cosine(s->both[e], counts[i], counts[s->rows.column[e]]);
     }
     return cosines > 0 && weights > 0 ? (float)(weights / cosines) : 1;
 }
@@ -49,7 +53,9 @@ struct fresh *fresh_new(struct model *m, const struct fresh_limits *limits, stru
     if (!f->limits.pairs)
         f->limits.pairs = LIMIT_FRESH_PAIRS;
     f->floor = m->newest_order;
-    f->scale = scale_of(m);
+    fresh_rank_clear(f);
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        f->scale[k] = scale_of(m, (enum matrix_kind)k);
     if (fresh_pairs_init(f))
         return f;
     fresh_free(f);
@@ -64,10 +70,11 @@ void fresh_clear(struct fresh *f)
     if (f->of_slot)
         memset(f->of_slot, 0xFF, f->slot_cap * sizeof *f->of_slot);
     memset(f->pairs, 0, f->pair_cap * sizeof *f->pairs);
-    f->item_count = f->pair_count = 0;
+    f->item_count = f->new_count = f->pair_count = 0;
     f->order_begin = f->order_end = f->order_count = 0;
     f->line_end = f->line_count = 0;
     f->floor = f->model->newest_order;
+    fresh_rank_clear(f);
 }
 
 void fresh_free(struct fresh *f)
@@ -78,7 +85,7 @@ void fresh_free(struct fresh *f)
         free(f->items[x].partners);
     free(f->items);
     free(f->of_slot);
-    free(f->by_count);
+    free(f->next);
     free(f->orders);
     free(f->lines);
     free(f->pairs);
@@ -239,7 +246,7 @@ void fresh_expire(struct fresh *f, int64_t before_ms)
 
 size_t fresh_bytes(const struct fresh *f)
 {
-    size_t bytes = sizeof *f + f->item_cap * (sizeof *f->items + sizeof *f->by_count) +
+    size_t bytes = sizeof *f + f->item_cap * (sizeof *f->items + sizeof *f->next) +
                    f->slot_cap * sizeof *f->of_slot + f->order_cap * sizeof *f->orders +
                    f->line_cap * sizeof *f->lines + f->pair_cap * sizeof *f->pairs;
     for (uint32_t x = 0; x < f->item_count; x++)

@@ -1,6 +1,5 @@
-/* What an order adds to the counts, and takes from them when it goes: per item, with the order of
- * popularity, per pair, and each item's partners. Popularity is a sorted array of items, in which
- * one count moves an item past its equals: two binary searches and a short memmove. */
+/* What an order adds to the counts, and takes from them when it goes: per item, per pair, and each
+ * item's partners. */
 #include "fresh_internal.h"
 
 #include "base/mem.h"
@@ -17,59 +16,15 @@ uint32_t fresh_find(const struct fresh *f, uint32_t slot)
     return slot < f->slot_cap ? f->of_slot[slot] : FRESH_NONE;
 }
 
-static uint32_t rank_of(const struct fresh *f, const struct fresh_item *item)
-{
-    return item->item == DICT_NONE ? UINT32_MAX : f->model->popularity.rank[item->item];
-}
-
-static bool is_more(const struct fresh *f, uint32_t a, uint32_t b)
-{
-    const struct fresh_item *x = &f->items[a], *y = &f->items[b];
-    uint64_t x_28d = (uint64_t)x->trained_28d + x->orders_28d;
-    uint64_t y_28d = (uint64_t)y->trained_28d + y->orders_28d;
-    if (x_28d != y_28d)
-        return x_28d > y_28d;
-    uint64_t x_all = (uint64_t)x->trained + x->orders, y_all = (uint64_t)y->trained + y->orders;
-    if (x_all != y_all)
-        return x_all > y_all;
-    uint32_t x_rank = rank_of(f, x), y_rank = rank_of(f, y);
-    return x_rank != y_rank ? x_rank < y_rank : x->slot < y->slot;
-}
-
-/* How many of by_count[low..high) come before x. */
-static uint32_t place_among(const struct fresh *f, uint32_t x, uint32_t low, uint32_t high)
-{
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (is_more(f, f->by_count[middle], x))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void insert_by_count(struct fresh *f, uint32_t x, uint32_t count)
-{
-    uint32_t to = place_among(f, x, 0, count);
-    memmove(f->by_count + to + 1, f->by_count + to, (count - to) * sizeof *f->by_count);
-    f->by_count[to] = x;
-}
-
 static void count_item(struct fresh *f, uint32_t x, int step, bool recent)
 {
-    uint32_t at = place_among(f, x, 0, f->item_count), to;
-    uint32_t *by = f->by_count;
-    f->items[x].orders += (uint32_t)step;
-    f->items[x].orders_28d += recent ? (uint32_t)step : 0;
-    if (step > 0) {
-        to = place_among(f, x, 0, at);
-        memmove(by + to + 1, by + to, (at - to) * sizeof *by);
-    } else {
-        to = place_among(f, x, at + 1, f->item_count) - 1;
-        memmove(by + at, by + at + 1, (to - at) * sizeof *by);
-    }
-    by[to] = x;
+    struct fresh_item *item = &f->items[x];
+    fresh_rank_remove(f, x);
+    item->orders += (uint32_t)step;
+    item->orders_28d += recent ? (uint32_t)step : 0;
+    if (item->item == DICT_NONE && item->orders == (step > 0))
+        f->new_count += (uint32_t)step;
+    fresh_rank_add(f, x);
 }
 
 static bool cover_slot(struct fresh *f, uint32_t slot)
@@ -95,10 +50,10 @@ static bool cover_item(struct fresh *f)
     if (!items)
         return false;
     f->items = items;
-    uint32_t *by_count = mem_resize(f->by_count, cap, sizeof *by_count);
-    if (!by_count)
+    void *next = mem_resize(f->next, cap, sizeof *f->next);
+    if (!next)
         return false;
-    f->by_count = by_count;
+    f->next = next;
     f->item_cap = cap;
     return true;
 }
@@ -119,15 +74,16 @@ uint32_t fresh_item_of_slot(struct fresh *f, uint32_t slot)
         f->items[x].trained = p->orders_all[item];
         f->items[x].trained_28d = p->orders_28d[item];
     }
-    insert_by_count(f, x, f->item_count++);
+    f->item_count++;
+    fresh_rank_add(f, x);
     return f->of_slot[slot] = x;
 }
 
-static uint32_t evidence(const struct model *m, uint32_t i, uint32_t j)
+static uint32_t evidence(const struct matrix *matrix, uint32_t i, uint32_t j)
 {
-    const struct matrix *matrix = &m->matrices[MATRIX_ORDERS];
-    for (uint64_t e = matrix->rows.start[i]; e < matrix->rows.start[i + 1]; e++)
-        if (matrix->rows.column[e] == j)
+    const struct csr *rows = &matrix->rows;
+    for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
+        if (rows->column[e] == j)
             return matrix->both[e];
     return 0;
 }
@@ -137,8 +93,9 @@ static uint32_t trained_both(const struct fresh *f, uint32_t a, uint32_t b)
     uint32_t i = f->items[a].item, j = f->items[b].item;
     if (i == DICT_NONE || j == DICT_NONE)
         return 0;
-    uint32_t both = evidence(f->model, i, j);
-    return both ? both : evidence(f->model, j, i);
+    const struct matrix *of_orders = &f->model->matrices[MATRIX_ORDERS];
+    uint32_t both = evidence(of_orders, i, j);
+    return both ? both : evidence(of_orders, j, i);
 }
 
 static uint32_t least_both(const struct fresh *f, uint32_t a, uint32_t b)
@@ -254,13 +211,13 @@ double fresh_cosine(double both, double n_a, double n_b)
     return both > 0 ? both / sqrt(n_a * n_b) * both / (both + SHRINK) : 0;
 }
 
-float fresh_weight(const struct fresh *f, const struct fresh_item *item,
-                   const struct fresh_partner *partner)
+float fresh_gain(const struct fresh *f, const struct fresh_item *item,
+                 const struct fresh_partner *partner)
 {
     const struct fresh_item *other = &f->items[partner->other];
     double now =
         fresh_cosine((double)partner->trained + partner->both, (double)item->trained + item->orders,
                      (double)other->trained + other->orders);
     double before = fresh_cosine(partner->trained, item->trained, other->trained);
-    return now > before ? f->scale * (float)(now - before) : 0;
+    return now > before ? (float)(now - before) : 0;
 }

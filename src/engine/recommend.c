@@ -12,11 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Slots of the set of unknown ids: a power of two, at least twice the items of a query. */
-#define UNKNOWN_SLOTS 2048u
-_Static_assert(UNKNOWN_SLOTS >= 2 * LIMIT_QUERY_ITEMS, "the set of unknown ids stays half empty");
-
-static const char *const surface_names[] = {"basket", "similar", "rebuy", "trending", "popular"};
+static const char *const surface_names[] = {"basket", "similar",  "personal", "session",
+                                            "rebuy",  "trending", "popular"};
 static const char *const fallback_names[] = {NULL,
                                              "popular:empty_context",
                                              "popular:unknown_context",
@@ -30,6 +27,12 @@ static const char *const because_names[] = {"none",  "rule",  "neighbour", "afte
 _Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
 _Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
 _Static_assert(sizeof drop_names / sizeof *drop_names == DROP_COUNT, "all drops");
+
+/* Of the surfaces that start from a context. */
+static const enum mix_kind mix_of[SURFACE_COUNT] = {[SURFACE_BASKET] = MIX_BASKET,
+                                                    [SURFACE_SIMILAR] = MIX_SIMILAR,
+                                                    [SURFACE_PERSONAL] = MIX_PERSONAL,
+                                                    [SURFACE_SESSION] = MIX_SESSION};
 
 const char *surface_name(enum surface s)
 {
@@ -114,52 +117,6 @@ static void next_stamp(struct scratch *s)
     }
 }
 
-static uint32_t hash_id(struct str id)
-{
-    uint32_t h =
-        2166136261u; /* FNV-1a: at most LIMIT_QUERY_ITEMS keys, so a bad spread is no harm */
-    for (size_t x = 0; x < id.len; x++)
-        h = (h ^ (unsigned char)id.ptr[x]) * 16777619u;
-    return h;
-}
-
-/* Notes query item x as unknown, unless an equal id was. */
-static void add_unknown(struct request *r, uint16_t slots[UNKNOWN_SLOTS], uint32_t x)
-{
-    struct scratch *s = r->s;
-    if (s->unknown_count == 0)
-        memset(slots, 0, UNKNOWN_SLOTS * sizeof *slots);
-    struct str id = r->q->items[x];
-    uint32_t at = hash_id(id) % UNKNOWN_SLOTS;
-    while (slots[at]) {
-        if (str_eq(id, r->q->items[s->unknown[slots[at] - 1]]))
-            return;
-        at = (at + 1) % UNKNOWN_SLOTS;
-    }
-    s->unknown[s->unknown_count++] = x;
-    slots[at] = (uint16_t)s->unknown_count;
-}
-
-static void resolve_items(struct request *r)
-{
-    struct scratch *s = r->s;
-    uint16_t slots[UNKNOWN_SLOTS];
-    for (uint32_t x = 0; x < r->q->item_count; x++) {
-        uint32_t item = dict_find(&r->m->items, r->q->items[x]);
-        if (item == DICT_NONE) {
-            add_unknown(r, slots, x);
-        } else if (s->cells[item].stamp != s->stamp) {
-            s->cells[item] = (struct cell){s->stamp, INFINITY};
-            s->context[s->context_count++] = item;
-        }
-    }
-    for (uint32_t x = 0; x < r->q->exclude_count; x++) {
-        uint32_t item = dict_find(&r->m->items, r->q->exclude[x]);
-        if (item != DICT_NONE)
-            s->excluded[item] = s->stamp;
-    }
-}
-
 /* Takes candidates, best first, until the answer is full. */
 static void fill(struct request *r, bool (*next)(struct request *r, struct candidate *out))
 {
@@ -174,7 +131,7 @@ static void fill(struct request *r, bool (*next)(struct request *r, struct candi
         }
         struct suggestion *to = &r->s->items[out->count++];
         to->item = c.item;
-        to->slot = r->m->slot[c.item];
+        to->slot = item_slot(r, c.item);
         to->score = c.score;
     }
     diversify(r);
@@ -204,6 +161,11 @@ static void answer_popular(struct request *r)
     fill(r, popular_next);
 }
 
+static bool has_history(const struct query *q)
+{
+    return q->shopper && q->shopper->line_count + q->shopper->event_count > 0;
+}
+
 static enum fallback answer_rebuy(struct request *r)
 {
     if (r->q->history_loading)
@@ -222,21 +184,40 @@ static void answer_trending(struct request *r)
 
 static enum fallback answer_surface(struct request *r)
 {
-    if (r->q->surface == SURFACE_REBUY)
+    const struct query *q = r->q;
+    switch (q->surface) {
+    case SURFACE_REBUY:
         return answer_rebuy(r);
-    bool needs_context = r->q->surface == SURFACE_BASKET || r->q->surface == SURFACE_SIMILAR;
-    if (needs_context && r->q->item_count == 0)
-        return FALLBACK_EMPTY_CONTEXT;
-    if (needs_context && r->s->context_count == 0)
-        return FALLBACK_UNKNOWN_CONTEXT;
-    if (needs_context)
-        answer_from_context(r);
-    else if (r->q->surface == SURFACE_TRENDING)
+    case SURFACE_TRENDING:
         answer_trending(r);
-    else
+        return r->out->count ? FALLBACK_NONE : FALLBACK_NO_CANDIDATES;
+    case SURFACE_POPULAR:
         answer_popular(r);
-    bool popular = r->q->surface == SURFACE_POPULAR;
-    return r->out->count == 0 && !popular ? FALLBACK_NO_CANDIDATES : FALLBACK_NONE;
+        return FALLBACK_NONE;
+    case SURFACE_PERSONAL:
+        if (q->history_loading)
+            return FALLBACK_HISTORY_LOADING;
+        if (!q->shopper)
+            return FALLBACK_UNKNOWN_USER;
+        break;
+    default:
+        break;
+    }
+    bool empty = q->item_count == 0 && (q->surface != SURFACE_PERSONAL || !has_history(q));
+    if (empty)
+        return FALLBACK_EMPTY_CONTEXT;
+    if (r->s->context_count == 0)
+        return FALLBACK_UNKNOWN_CONTEXT;
+    answer_from_context(r);
+    return r->out->count ? FALLBACK_NONE : FALLBACK_NO_CANDIDATES;
+}
+
+struct str answer_item_id(const struct model *m, const struct catalog *c, const struct query *q,
+                          uint32_t item)
+{
+    if (item < m->item_count)
+        return dict_name(&m->items, item);
+    return catalog_id(c, q->fresh->items[item - m->item_count].slot);
 }
 
 static const struct because nothing = {.support = NAN,
@@ -251,21 +232,23 @@ int recommend(const struct model *m, const struct catalog *c, const struct query
 {
     assert(q->limit >= 1 && q->limit <= LIMIT_ANSWER_ITEMS);
     assert(q->item_count <= LIMIT_QUERY_ITEMS);
-    int rc = reserve(s, m->item_count, err);
+    assert(!q->fresh || q->fresh->model == m);
+    int rc = reserve(s, m->item_count + (q->fresh ? (uint32_t)q->fresh->item_cap : 0), err);
     if (rc)
         return rc;
     next_stamp(s);
-    s->context_count = s->unknown_count = s->found_count = 0;
+    s->found_count = 0;
     *out = (struct answer){.surface = q->surface, .items = s->items, .unknown = s->unknown};
-    enum mix_kind mix = q->surface == SURFACE_SIMILAR ? MIX_SIMILAR : MIX_BASKET;
+    enum mix_kind mix = mix_of[q->surface];
     struct request r = {.m = m,
                         .c = c,
                         .q = q,
+                        .fresh = q->fresh,
                         .mix = &m->recipe.mixes[mix],
                         .prior = &m->priors[mix],
                         .s = s,
                         .out = out};
-    resolve_items(&r);
+    find_context(&r);
     out->unknown_count = s->unknown_count;
     out->fallback = answer_surface(&r);
     if (out->fallback != FALLBACK_NONE)

@@ -1,5 +1,6 @@
 /* What the stages of an answer share:
  *
+ *   context.c     question and history -> context
  *   candidates.c  context -> cells: rows and rules added up per item
  *   blend.c       cells -> candidates with final scores, best first
  *   popular.c     candidates without a context: by popularity or trend
@@ -26,8 +27,16 @@
 #define HEAD_SPARE(limit) ((limit) / 2 + 16)
 #define HEAD_MAX          (LIMIT_ANSWER_ITEMS + HEAD_SPARE(LIMIT_ANSWER_ITEMS))
 
-/* The running score of an item, valid when `stamp` is the request's. Context items have score
- * +infinity: adding to them changes nothing and they are in no list of candidates. */
+/* Items of a history that make a context: what lies further back changes nothing. */
+#define HISTORY_CONTEXT_MAX 50
+#define CONTEXT_MAX         (LIMIT_QUERY_ITEMS + HISTORY_CONTEXT_MAX)
+
+/* Items are indices: below model.item_count the model's, above them item_count + x for item x of
+ * the fresh orders when the model does not know it.
+ *
+ * The running score of an item, valid when `stamp` is the request's. Masked items (of the context,
+ * mostly) have score +infinity: adding to them changes nothing and they are in no list of
+ * candidates. */
 struct cell {
     uint32_t stamp;
     float score;
@@ -45,9 +54,11 @@ struct scratch {
     uint32_t *excluded;      /* [item_cap] stamp: excluded */
     struct candidate *found; /* [item_cap] candidates in order of first touch */
     uint32_t context_count, unknown_count, found_count;
-    uint32_t head_count, head_at;        /* sorted candidates and how many of them were taken */
-    bool is_heap;                        /* `found` is the heap of the others */
-    uint32_t context[LIMIT_QUERY_ITEMS]; /* distinct known items, in the order given */
+    uint32_t masked_count;         /* items that are no candidates: their cells are infinite */
+    uint32_t head_count, head_at;  /* sorted candidates and how many of them were taken */
+    bool is_heap;                  /* `found` is the heap of the others */
+    uint32_t context[CONTEXT_MAX]; /* distinct known items, newest last */
+    float weight[CONTEXT_MAX];     /* what each counts; 1: as much as its rows say */
     uint32_t unknown[LIMIT_QUERY_ITEMS];
     struct topk_entry head[HEAD_MAX];
     struct suggestion items[LIMIT_ANSWER_ITEMS];
@@ -57,24 +68,65 @@ struct request {
     const struct model *m;
     const struct catalog *c;
     const struct query *q;
+    const struct fresh *fresh; /* NULL: none */
     const struct mix *mix;     /* of the surface */
     const struct prior *prior; /* of the mix */
     struct scratch *s;
     struct answer *out;
     const uint32_t *walk; /* popular, trending: items left to try, best first */
     uint32_t walk_count;
+    uint32_t fresh_at; /* popular: the next of the fresh orders' items */
 };
 
-static inline bool is_context(const struct scratch *s, uint32_t item)
+static inline bool is_masked(const struct scratch *s, uint32_t item)
 {
     return s->cells[item].stamp == s->stamp && isinf(s->cells[item].score);
+}
+
+static inline bool is_new(const struct request *r, uint32_t item)
+{
+    return item >= r->m->item_count;
+}
+
+/* The item's fresh orders; NULL: none. */
+static inline const struct fresh_item *fresh_item_of(const struct request *r, uint32_t item)
+{
+    if (!r->fresh)
+        return NULL;
+    uint32_t x = is_new(r, item) ? item - r->m->item_count : fresh_find(r->fresh, r->m->slot[item]);
+    return x == FRESH_NONE ? NULL : &r->fresh->items[x];
+}
+
+static inline uint32_t item_slot(const struct request *r, uint32_t item)
+{
+    return is_new(r, item) ? r->fresh->items[item - r->m->item_count].slot : r->m->slot[item];
+}
+
+/* Orders of all time, fresh ones too. */
+static inline uint32_t item_orders(const struct request *r, uint32_t item)
+{
+    const struct fresh_item *fresh = fresh_item_of(r, item);
+    return (is_new(r, item) ? 0 : r->m->popularity.orders_all[item]) + (fresh ? fresh->orders : 0);
+}
+
+static inline uint32_t item_orders_28d(const struct request *r, uint32_t item)
+{
+    const struct fresh_item *fresh = fresh_item_of(r, item);
+    return (is_new(r, item) ? 0 : r->m->popularity.orders_28d[item]) +
+           (fresh ? fresh->orders_28d : 0);
+}
+
+/* The tie order: new items come last. */
+static inline uint32_t item_rank(const struct request *r, uint32_t item)
+{
+    return is_new(r, item) ? UINT32_MAX : r->m->popularity.rank[item];
 }
 
 /* Catalogue entries are read in random order: ask for those a few steps ahead. */
 #define CATALOG_AHEAD 8
 static inline void prefetch_entry(const struct request *r, uint32_t item)
 {
-    uint32_t slot = r->m->slot[item];
+    uint32_t slot = item_slot(r, item);
     __builtin_prefetch(r->c->items + (slot < r->c->count ? slot : 0));
 }
 
@@ -96,8 +148,22 @@ static inline uint32_t decayed_length(const struct request *r, enum matrix_kind 
 static inline float entry_scale(const struct request *r, enum matrix_kind kind, uint32_t t)
 {
     float decay = r->mix->decay[kind];
-    return r->mix->weight[kind] * (decay < 1 ? powf(decay, (float)t) : 1);
+    float weight = r->mix->weight[kind] * r->s->weight[r->s->context_count - 1 - t];
+    return weight * (decay < 1 ? powf(decay, (float)t) : 1);
 }
+
+/* The same of what fresh orders add to that item's cosines. */
+static inline float fresh_scale(const struct request *r, uint32_t t)
+{
+    float scale = 0;
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        if (r->mix->weight[k] > 0 && t < decayed_length(r, (enum matrix_kind)k))
+            scale += entry_scale(r, (enum matrix_kind)k, t) * r->fresh->scale[k];
+    return scale;
+}
+
+/* context.c: the scratch's context, masked and excluded items. */
+void find_context(struct request *r);
 
 /* candidates.c: the scratch's cells and the items of `found` (scores not yet set). */
 void gather_rows(struct request *r);

@@ -21,10 +21,57 @@ struct state {
 
 static const struct model *sort_model; /* one test at a time */
 
-static uint32_t find_item(const struct model *m, struct str id)
+/* Indices of the model's items, then one for each item of the fresh orders. */
+static uint32_t index_count(const struct state *s)
 {
-    for (uint32_t i = 0; i < m->item_count; i++)
-        if (str_eq(dict_name(&m->items, i), id))
+    return s->m->item_count + (s->q->fresh ? s->q->fresh->item_count : 0);
+}
+
+static const struct fresh_item *fresh_of(const struct state *s, uint32_t item)
+{
+    for (uint32_t x = 0; s->q->fresh && x < s->q->fresh->item_count; x++)
+        if (s->q->fresh->items[x].item == item || s->m->item_count + x == item)
+            return &s->q->fresh->items[x];
+    return NULL;
+}
+
+/* False: an index of a fresh item that the model knows, or that has no orders left. */
+static bool is_item(const struct state *s, uint32_t item)
+{
+    if (item < s->m->item_count)
+        return true;
+    const struct fresh_item *f = &s->q->fresh->items[item - s->m->item_count];
+    return f->item == DICT_NONE && f->orders > 0;
+}
+
+static uint32_t slot_of(const struct state *s, uint32_t item)
+{
+    return item < s->m->item_count ? s->m->slot[item] : fresh_of(s, item)->slot;
+}
+
+static struct str name_of(const struct state *s, uint32_t item)
+{
+    return item < s->m->item_count ? dict_name(&s->m->items, item)
+                                   : catalog_id(s->c, slot_of(s, item));
+}
+
+static uint32_t orders_of(const struct state *s, uint32_t item)
+{
+    const struct fresh_item *f = fresh_of(s, item);
+    return (item < s->m->item_count ? s->m->popularity.orders_all[item] : 0) + (f ? f->orders : 0);
+}
+
+static uint32_t orders_28d_of(const struct state *s, uint32_t item)
+{
+    const struct fresh_item *f = fresh_of(s, item);
+    return (item < s->m->item_count ? s->m->popularity.orders_28d[item] : 0) +
+           (f ? f->orders_28d : 0);
+}
+
+static uint32_t find_item(const struct state *s, struct str id)
+{
+    for (uint32_t i = 0; i < index_count(s); i++)
+        if (is_item(s, i) && str_eq(name_of(s, i), id))
             return i;
     return UINT32_MAX;
 }
@@ -40,7 +87,12 @@ static bool among(const uint32_t *items, uint32_t count, uint32_t item)
 static void resolve(struct state *s, struct reference *out)
 {
     for (uint32_t x = 0; x < s->q->item_count; x++) {
-        uint32_t item = find_item(s->m, s->q->items[x]);
+        uint32_t item = find_item(s, s->q->items[x]);
+        bool later = false;
+        for (uint32_t y = x + 1; y < s->q->item_count; y++)
+            later = later || str_eq(s->q->items[x], s->q->items[y]);
+        if (item != UINT32_MAX && later && s->q->surface == SURFACE_SESSION)
+            continue;
         if (item != UINT32_MAX) {
             if (!among(s->context, s->context_count, item))
                 s->context[s->context_count++] = item;
@@ -109,6 +161,9 @@ static uint32_t strongest_rule(const struct state *s, uint32_t item, uint32_t ca
 static int by_popularity(uint32_t a, uint32_t b)
 {
     const struct popularity *p = &sort_model->popularity;
+    uint32_t known = sort_model->item_count;
+    if (a >= known || b >= known) /* new ones come last */
+        return (a > b) - (a < b);
     if (p->orders_28d[a] != p->orders_28d[b])
         return p->orders_28d[a] > p->orders_28d[b] ? -1 : 1;
     if (p->orders_all[a] != p->orders_all[b])
@@ -118,7 +173,9 @@ static int by_popularity(uint32_t a, uint32_t b)
 
 static enum mix_kind mix_of(const struct state *s)
 {
-    return s->q->surface == SURFACE_SIMILAR ? MIX_SIMILAR : MIX_BASKET;
+    return s->q->surface == SURFACE_SESSION   ? MIX_SESSION
+           : s->q->surface == SURFACE_SIMILAR ? MIX_SIMILAR
+                                              : MIX_BASKET;
 }
 
 /* What an entry of the item t steps from the end of the context counts; 0: not felt any more. */
@@ -134,7 +191,7 @@ static float prior_of(const struct state *s, uint32_t item)
     const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
     const struct popularity *p = &s->m->popularity;
     uint32_t most_all = 1, most_recent = 1;
-    if (mix->popular == 0 && mix->recent == 0)
+    if ((mix->popular == 0 && mix->recent == 0) || item >= s->m->item_count)
         return 0;
     for (uint32_t i = 0; i < s->m->item_count; i++) {
         most_all = p->orders_all[i] > most_all ? p->orders_all[i] : most_all;
@@ -148,7 +205,7 @@ static float prior_of(const struct state *s, uint32_t item)
 static bool among_best_priors(const struct state *s, uint32_t item)
 {
     const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
-    if (mix->popular == 0 && mix->recent == 0)
+    if ((mix->popular == 0 && mix->recent == 0) || item >= s->m->item_count)
         return false;
     float own = prior_of(s, item);
     uint32_t before = 0;
@@ -161,10 +218,48 @@ static bool among_best_priors(const struct state *s, uint32_t item)
 
 static uint64_t entry_of(const struct csr *rows, uint32_t i, uint32_t j)
 {
+    if (i >= rows->rows)
+        return UINT64_MAX;
     for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
         if (rows->column[e] == j)
             return e;
     return UINT64_MAX;
+}
+
+static double shrunk_cosine(double both, double n_a, double n_b)
+{
+    return both > 0 ? both / sqrt(n_a * n_b) * both / (both + 2) : 0;
+}
+
+static uint32_t both_of_rows(const struct state *s, uint32_t i, uint32_t j)
+{
+    const struct matrix *matrix = &s->m->matrices[MATRIX_ORDERS];
+    uint64_t e = entry_of(&matrix->rows, i, j);
+    return e == UINT64_MAX ? 0 : matrix->both[e];
+}
+
+/* What fresh orders of both add to the carrier's part of the score; 0: too few of them. */
+static float fresh_share(const struct state *s, uint32_t t, uint32_t item)
+{
+    uint32_t carrier = s->context[s->context_count - 1 - t];
+    const struct fresh_item *a = fresh_of(s, carrier), *b = fresh_of(s, item);
+    if (!a || !b || a == b)
+        return 0;
+    const struct fresh_item *items = s->q->fresh->items;
+    uint32_t both = fresh_both(s->q->fresh, (uint32_t)(a - items), (uint32_t)(b - items));
+    bool known = a->item != DICT_NONE && b->item != DICT_NONE;
+    uint32_t trained = known ? both_of_rows(s, a->item, b->item) : 0;
+    if (known && !trained)
+        trained = both_of_rows(s, b->item, a->item);
+    if (both < (known ? 3 : 1))
+        return 0;
+    double now = shrunk_cosine((double)trained + both, orders_of(s, carrier), orders_of(s, item));
+    double gain = now - shrunk_cosine(trained, a->trained, b->trained);
+    float scale = 0;
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        if (entry_share(s, k, t) > 0)
+            scale += entry_share(s, k, t) * s->q->fresh->scale[k];
+    return gain > 0 ? scale * (float)gain : 0;
 }
 
 /* Splits ["a","b"] into raw names. */
@@ -194,11 +289,11 @@ static float nearness(struct str a, struct str b)
 
 static float category_factor(const struct state *s, uint32_t item)
 {
-    const struct catalog_item *own = catalog_at(s->c, s->m->slot[item]);
+    const struct catalog_item *own = catalog_at(s->c, slot_of(s, item));
     float nearest = 0;
     uint32_t seen = 0;
     for (uint32_t x = s->context_count; x > 0 && seen < 8; x--) {
-        const struct catalog_item *other = catalog_at(s->c, s->m->slot[s->context[x - 1]]);
+        const struct catalog_item *other = catalog_at(s->c, slot_of(s, s->context[x - 1]));
         if (!other || other->category.len == 0)
             continue;
         seen++;
@@ -225,6 +320,11 @@ static bool score_item(const struct state *s, uint32_t item, float *score)
             *score += entry_share(s, k, t) * rows->value[e];
         }
     }
+    for (uint32_t t = 0; t < s->context_count; t++) {
+        float share = fresh_share(s, t, item);
+        touched = touched || share > 0;
+        *score += share;
+    }
     if ((!touched && !among_best_priors(s, item)) || *score <= 0)
         return false;
     if (s->q->surface == SURFACE_SIMILAR)
@@ -243,11 +343,11 @@ static bool one_of_attributes(const struct catalog_item *item, const struct attr
 static enum drop why_not(const struct state *s, uint32_t item)
 {
     const struct filter *f = &s->q->filter;
-    struct str id = dict_name(&s->m->items, item);
+    struct str id = name_of(s, item);
     for (uint32_t x = 0; x < s->q->exclude_count; x++)
         if (str_eq(id, s->q->exclude[x]))
             return DROP_EXCLUDED;
-    const struct catalog_item *known = catalog_at(s->c, s->m->slot[item]);
+    const struct catalog_item *known = catalog_at(s->c, slot_of(s, item));
     if (!known || !known->available)
         return DROP_UNAVAILABLE;
     bool category = f->category_count == 0;
@@ -290,7 +390,7 @@ static void take_best(const struct state *s, struct scored *all, uint32_t count,
             continue;
         }
         out->items[out->answer.count++] = (struct suggestion){
-            .item = all[x].item, .slot = s->m->slot[all[x].item], .score = all[x].score};
+            .item = all[x].item, .slot = slot_of(s, all[x].item), .score = all[x].score};
     }
 }
 
@@ -307,21 +407,27 @@ static void scores_of_sums(struct reference *out)
 }
 
 /* Trending items are sorted by the trend itself; their score is made of it afterwards. */
-static uint32_t list_all(const struct state *s, bool trending, struct scored *all)
+static uint32_t list_trending(const struct state *s, struct scored *all)
 {
     const struct popularity *p = &s->m->popularity;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < s->m->item_count; i++) {
-        if (among(s->context, s->context_count, i))
+    for (uint32_t i = 0; i < s->m->item_count; i++)
+        if (!among(s->context, s->context_count, i) && p->orders_7d[i] > 0 && p->trend[i] > 0)
+            all[count++] = (struct scored){i, p->trend[i]};
+    return count;
+}
+
+static uint32_t list_popular(const struct state *s, struct scored *all)
+{
+    uint32_t count = 0;
+    double baskets = s->m->basket_count + (s->q->fresh ? s->q->fresh->order_count : 0.0), best = 0;
+    for (uint32_t i = 0; i < index_count(s); i++)
+        best = is_item(s, i) && orders_28d_of(s, i) > best ? orders_28d_of(s, i) : best;
+    for (uint32_t i = 0; i < index_count(s); i++) {
+        if (!is_item(s, i) || among(s->context, s->context_count, i))
             continue;
-        double all_time = p->orders_all[i] / (s->m->basket_count + 1.0), best = 0;
-        for (uint32_t j = 0; j < s->m->item_count; j++)
-            best = p->orders_28d[j] > best ? p->orders_28d[j] : best;
-        float score = (float)((p->orders_28d[i] + all_time) / (best + 1.0));
-        if (trending)
-            score = p->trend[i];
-        if (!trending || (p->orders_7d[i] > 0 && p->trend[i] > 0))
-            all[count++] = (struct scored){i, score};
+        double all_time = orders_of(s, i) / (baskets + 1);
+        all[count++] = (struct scored){i, (float)((orders_28d_of(s, i) + all_time) / (best + 1))};
     }
     return count;
 }
@@ -337,11 +443,20 @@ static void because_rule(const struct state *s, uint32_t rule, struct because *b
 
 static void because_popular(const struct state *s, uint32_t item, struct because *b)
 {
-    const struct popularity *p = &s->m->popularity;
-    bool recent = p->orders_28d[item] > 0;
+    uint32_t recent = orders_28d_of(s, item);
     *b = (struct because){.kind = BECAUSE_POPULAR,
                           .source = recent ? "orders_28d" : "orders_all",
-                          .count = recent ? p->orders_28d[item] : p->orders_all[item]};
+                          .count = recent ? recent : orders_of(s, item)};
+}
+
+/* Fresh orders with both; 0 without fresh orders. */
+static uint32_t fresh_count(const struct state *s, uint32_t i, uint32_t j)
+{
+    const struct fresh_item *a = fresh_of(s, i), *b = fresh_of(s, j);
+    if (!a || !b)
+        return 0;
+    return fresh_both(s->q->fresh, (uint32_t)(a - s->q->fresh->items),
+                      (uint32_t)(b - s->q->fresh->items));
 }
 
 /* The entry that adds the most to the score; none: popular. */
@@ -357,12 +472,26 @@ static void because_carrier(const struct state *s, uint32_t item, struct because
             if (e == UINT64_MAX || entry_share(s, k, t) * matrix->rows.value[e] <= most)
                 continue;
             most = entry_share(s, k, t) * matrix->rows.value[e];
-            *b = (struct because){.kind = k == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
-                                  .items = {carrier},
-                                  .item_count = 1,
-                                  .count = matrix->both[e],
-                                  .source = matrix_name((enum matrix_kind)k)};
+            *b =
+                (struct because){.kind = k == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
+                                 .items = {carrier},
+                                 .item_count = 1,
+                                 .count = matrix->both[e] + (k == MATRIX_ORDERS || k == MATRIX_ALIKE
+                                                                 ? fresh_count(s, carrier, item)
+                                                                 : 0),
+                                 .source = matrix_name((enum matrix_kind)k)};
         }
+    }
+    for (uint32_t t = 0; t < s->context_count; t++) {
+        uint32_t carrier = s->context[s->context_count - 1 - t];
+        if (fresh_share(s, t, item) <= most)
+            continue;
+        most = fresh_share(s, t, item);
+        *b = (struct because){.kind = BECAUSE_NEIGHBOUR,
+                              .items = {carrier},
+                              .item_count = 1,
+                              .count = fresh_count(s, carrier, item),
+                              .source = "fresh"};
     }
 }
 
@@ -382,7 +511,8 @@ static void explain_all(const struct state *s, enum surface answered, struct ref
         uint32_t item = out->items[x].item;
         struct because *b = &out->items[x].because;
         const struct popularity *p = &s->m->popularity;
-        if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR)
+        if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR ||
+            answered == SURFACE_SESSION)
             because_context(s, item, b);
         else if (answered == SURFACE_TRENDING)
             *b = (struct because){
@@ -396,7 +526,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
                          struct reference *out)
 {
     struct state *s = calloc(1, sizeof *s);
-    struct scored *all = calloc(m->item_count, sizeof *all);
+    struct scored *all = calloc(m->item_count + (q->fresh ? q->fresh->item_count : 0), sizeof *all);
     if (!s || !all) {
         fprintf(stderr, "reference: out of memory\n");
         abort();
@@ -406,14 +536,16 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     memset(out, 0, sizeof *out);
     out->answer.surface = q->surface;
     resolve(s, out);
-    bool needs_context = q->surface == SURFACE_BASKET || q->surface == SURFACE_SIMILAR;
+    bool needs_context = q->surface == SURFACE_BASKET || q->surface == SURFACE_SIMILAR ||
+                         q->surface == SURFACE_SESSION;
     uint32_t count = 0;
     if (needs_context)
-        for (uint32_t i = 0; i < m->item_count; i++)
-            if (!among(s->context, s->context_count, i) && score_item(s, i, &all[count].score))
+        for (uint32_t i = 0; i < index_count(s); i++)
+            if (is_item(s, i) && !among(s->context, s->context_count, i) &&
+                score_item(s, i, &all[count].score))
                 all[count++].item = i;
     if (!needs_context)
-        count = list_all(s, q->surface == SURFACE_TRENDING, all);
+        count = q->surface == SURFACE_TRENDING ? list_trending(s, all) : list_popular(s, all);
     take_best(s, all, count, out);
     if (q->surface == SURFACE_TRENDING)
         scores_of_trends(out);
@@ -423,7 +555,8 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
         out->answer.fallback = FALLBACK_EMPTY_CONTEXT;
     else if (needs_context && s->context_count == 0)
         out->answer.fallback = FALLBACK_UNKNOWN_CONTEXT;
-    else if (q->surface == SURFACE_REBUY) /* nobody's: histories have tests of their own */
+    else if (q->surface == SURFACE_REBUY ||
+             q->surface == SURFACE_PERSONAL) /* nobody's: histories have tests of their own */
         out->answer.fallback = FALLBACK_UNKNOWN_USER;
     else if (q->surface != SURFACE_POPULAR && out->answer.count == 0)
         out->answer.fallback = FALLBACK_NO_CANDIDATES;
@@ -431,7 +564,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     if (out->answer.fallback != FALLBACK_NONE) {
         answered = SURFACE_POPULAR;
         out->answer.count = 0;
-        take_best(s, all, list_all(s, false, all), out);
+        take_best(s, all, list_popular(s, all), out);
     }
     if (q->explain)
         explain_all(s, answered, out);

@@ -145,8 +145,13 @@ static void compare(const struct fresh *f, struct plain *p)
             if (fresh_find(f, other) != FRESH_NONE)
                 assert_int_equal(fresh_both(f, x, fresh_find(f, other)), p->both[slot][other]);
     }
-    for (uint32_t x = 1; x < f->item_count; x++)
-        assert_true(more(f, f->by_count[x - 1], f->by_count[x]));
+    uint32_t walked = 0;
+    for (uint32_t x = fresh_first(f), last = FRESH_NONE; x != FRESH_NONE; x = fresh_next(f, x)) {
+        assert_true(last == FRESH_NONE || more(f, last, x));
+        last = x;
+        walked++;
+    }
+    assert_int_equal(walked, f->item_count);
 }
 
 /* One change at random, the same to both. */
@@ -318,7 +323,7 @@ static void the_weight_is_what_the_cosine_gains(void **state)
         bool is_b = f->items[p->other].slot == ab[1];
         double want = is_b ? gain : 1 / sqrt(10.0) * shrunk[2];
         assert_int_equal(p->trained, is_b ? 5 : 0);
-        assert_true(fabs((double)(fresh_weight(f, a, p) / f->scale) - fmax(want, 0)) < 1e-6);
+        assert_true(fabs((double)fresh_gain(f, a, p) - fmax(want, 0)) < 1e-6);
     }
     assert_int_equal(a->partner_count, 2);
     fresh_free(f);
@@ -381,8 +386,8 @@ static void *read_on(void *context)
     for (bool stop = false; !stop;) {
         pthread_rwlock_rdlock(&t->lock);
         uint64_t orders = 0;
-        for (uint32_t x = 0; x < t->f->item_count; x++)
-            orders += t->f->items[t->f->by_count[x]].orders;
+        for (uint32_t x = fresh_first(t->f); x != FRESH_NONE; x = fresh_next(t->f, x))
+            orders += t->f->items[x].orders;
         assert_int_equal(orders, t->f->line_count);
         stop = t->stop;
         pthread_rwlock_unlock(&t->lock);

@@ -126,11 +126,48 @@ static struct build_params mixed_params(struct recipe *recipe)
                                  .sgns = {.epochs = 2}};
 }
 
+/* Orders after the training, of known items and of ones that nobody had ordered before. */
+static struct fresh *random_fresh(const struct tinyshop *t, struct rng *r, uint32_t orders)
+{
+    struct fresh *f = fresh_new(t->m, NULL, NULL);
+    assert_non_null(f);
+    for (uint32_t o = 1; o <= orders; o++) {
+        uint32_t slots[4], count = 0;
+        for (uint32_t x = 0; x < 4; x++) {
+            uint32_t slot = 1 + rng_below(r, t->c.count - 1);
+            bool repeated = !catalog_id(&t->c, slot).len;
+            for (uint32_t y = 0; y < count; y++)
+                repeated |= slots[y] == slot;
+            if (!repeated)
+                slots[count++] = slot;
+        }
+        int64_t age_ms = rng_below(r, 60) * (24 * 3600 * 1000LL);
+        assert_int_equal(fresh_put(f, o, t->m->popularity.now_ms - age_ms, slots, count, NULL), 0);
+        if (rng_below(r, 4) == 0)
+            fresh_remove(f, 1 + rng_below(r, o));
+    }
+    return f;
+}
+
+static void add_new_items(struct tinyshop *t)
+{
+    for (uint32_t x = 0; x < 5; x++) {
+        char id[8];
+        snprintf(id, sizeof id, "new%u", x);
+        struct catalog_item item = {.item_id = str_of(id),
+                                    .category = STR("[\"Home\"]"),
+                                    .price_minor = 100,
+                                    .stock = STOCK_NONE,
+                                    .available = true};
+        assert_int_equal(catalog_put(&t->c, t->c.count, &item, NULL), 0);
+    }
+}
+
 static void equals_the_obvious_way_on_random_shops(void **state)
 {
     struct reference *want = calloc(1, sizeof *want);
     struct scratch *s = new_scratch();
-    uint32_t reasons[BECAUSE_POPULAR + 1] = {0}, fallbacks = 0;
+    uint32_t reasons[BECAUSE_POPULAR + 1] = {0}, fallbacks = 0, new_items = 0, fresh_reasons = 0;
     (void)state;
     assert_non_null(want);
     for (uint64_t seed = 1; seed <= 12; seed++) {
@@ -141,16 +178,26 @@ static void equals_the_obvious_way_on_random_shops(void **state)
         rng_seed(&r, 100 + seed);
         tinyshop_random(&t, 12 + 6 * (uint32_t)seed, 40 * (uint32_t)seed, seed);
         tinyshop_train(&t, seed % 2 ? &mixed : NULL);
+        add_new_items(&t);
+        struct fresh *fresh = seed % 3 ? random_fresh(&t, &r, 100) : NULL;
         for (uint32_t x = 0; x < 60; x++) {
             struct random_query q;
             make_query(&q, &t, &r);
+            q.q.fresh = fresh;
+            if (q.q.item_count && rng_below(&r, 4) == 0)
+                q.items[0] = STR("new2");
             struct answer got = answer_of(&t, &q.q, s);
             reference_recommend(t.m, &t.c, &q.q, want);
             assert_same_answer(&got, &want->answer);
             fallbacks += got.fallback != FALLBACK_NONE;
-            for (uint32_t y = 0; y < got.count; y++)
+            for (uint32_t y = 0; y < got.count; y++) {
                 reasons[got.items[y].because.kind]++;
+                new_items += got.items[y].item >= t.m->item_count;
+                fresh_reasons += got.items[y].because.source &&
+                                 strcmp(got.items[y].because.source, "fresh") == 0;
+            }
         }
+        fresh_free(fresh);
         tinyshop_free(&t);
     }
     assert_true(reasons[BECAUSE_RULE] > 100);
@@ -158,6 +205,8 @@ static void equals_the_obvious_way_on_random_shops(void **state)
     assert_true(reasons[BECAUSE_AFTER] > 100);
     assert_true(reasons[BECAUSE_POPULAR] > 100);
     assert_true(fallbacks > 10);
+    assert_true(new_items > 20);
+    assert_true(fresh_reasons > 20);
     scratch_free(s);
     free(want);
 }
