@@ -155,6 +155,7 @@ static void add_rules(struct world *w, uint32_t i, uint32_t second, uint32_t cou
         r->head[at] = orders[c];
         uint32_t most = r->body[at] < r->head[at] ? r->body[at] : r->head[at];
         r->both[at] = 1 + rng_below(&w->r, most);
+        r->q[at] = 0.01f;
         r->start[++r->count] = end;
     }
 }
@@ -166,7 +167,7 @@ static void make_rules(struct world *w)
     r->basket_count = BASKETS;
     if (!MEM_ZNEW(r->start, most + 1) || !MEM_NEW(r->antecedent, 2 * most) ||
         !MEM_NEW(r->consequent, most) || !MEM_NEW(r->both, most) || !MEM_NEW(r->body, most) ||
-        !MEM_NEW(r->head, most))
+        !MEM_NEW(r->head, most) || !MEM_ZNEW(r->q, most) || !MEM_ZNEW(r->improvement, most))
         fail("out of memory");
     for (uint32_t i = 0; i + 8 < w->items; i++) {
         bool popular = w->m->popularity.rank[i] < w->items / 10;
@@ -318,6 +319,41 @@ static void recommend_all(struct world *w, uint32_t questions)
     time_answers(w, "similar_1", q, 1, questions);
 }
 
+/* Orders since the training, like the baskets asked for, at the limit of the overlay; what putting
+ * one costs, and the same questions over it. */
+static void recommend_fresh(struct world *w, uint32_t questions)
+{
+    struct error err = ERROR_INIT;
+    struct fresh *f = fresh_new(w->m, NULL, &err);
+    must(f ? 0 : -1, &err);
+    uint64_t begin = clock_mono_ns();
+    for (uint32_t o = 0; o < LIMIT_FRESH_ORDERS; o++) {
+        struct str items[8];
+        uint32_t slots[8], count = 0, size = 1 + rng_below(&w->r, 8);
+        fill_basket(w, items, size);
+        for (uint32_t x = 0; x < size; x++) {
+            uint32_t slot = dict_find(&w->m->items, items[x]) + 1;
+            bool repeated = false;
+            for (uint32_t y = 0; y < count; y++)
+                repeated |= slots[y] == slot;
+            if (!repeated)
+                slots[count++] = slot;
+        }
+        must(fresh_put(f, o + 1, w->m->popularity.now_ms, slots, count, &err), &err);
+    }
+    double ns = (double)(clock_mono_ns() - begin) / LIMIT_FRESH_ORDERS;
+    printf("result fresh_put %.2f us\nresult fresh_bytes %zu bytes\n", ns / 1e3, fresh_bytes(f));
+    struct query q = {
+        .limit = 10, .fresh = f, .filter = {.price_min = PRICE_NONE, .price_max = PRICE_NONE}};
+    time_answers(w, "recommend_5_fresh", q, 5, questions);
+    time_answers(w, "recommend_50_fresh", q, 50, questions);
+    q.explain = true;
+    time_answers(w, "recommend_5_fresh_explain", q, 5, questions);
+    q.surface = SURFACE_POPULAR;
+    time_answers(w, "popular_fresh", q, 0, questions);
+    fresh_free(f);
+}
+
 static void browse_all(const struct world *w)
 {
     struct str item = dict_name(&w->m->items, w->by_rank[0]), ante[5];
@@ -344,6 +380,7 @@ int main(int argc, char **argv)
         fail("usage: bench_recommend [items >= 1000] [questions >= 100] [neighbours <= 500]");
     make_world(&w, (uint32_t)items, (uint32_t)neighbours);
     recommend_all(&w, (uint32_t)questions);
+    recommend_fresh(&w, (uint32_t)questions);
     browse_all(&w);
     model_unref(w.m);
     catalog_deinit(&w.c);
