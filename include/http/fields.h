@@ -23,8 +23,10 @@ enum field_kind {
     FIELD_TEXTS,      /* struct str_list of at most max texts, none empty */
     FIELD_CHOICE,     /* int, what choice() makes of the text; `note` lists them */
     FIELD_ATTRIBUTES, /* struct attribute_list, at most max values in all */
-    FIELD_OBJECT,     /* JSON: an object of the fields `inner`, into the same struct */
-    FIELD_REFUSED     /* known, but not served; `note` says why */
+    FIELD_CLICKS, /* JSON: an array of at most max {"item_id","event"}, into a struct str_list of
+                     the ids; without what was taken out of the cart */
+    FIELD_OBJECT, /* JSON: an object of the fields `inner`, into the same struct */
+    FIELD_REFUSED /* known, but not served; `note` says why */
 };
 
 struct field {

@@ -18,7 +18,9 @@ struct filter_input {
 struct question {
     int surface;
     struct str_list items, exclude;
-    struct str user_id; /* empty: nobody */
+    struct str_list session; /* ids of what was clicked, oldest first: before `items` */
+    int bought;              /* 1: what the shopper bought may be suggested again */
+    struct str user_id;      /* empty: nobody */
     struct filter_input filter;
     uint32_t limit;
     double diversity, novelty;

@@ -25,13 +25,14 @@ static struct str title_of(const struct shop *shop, uint32_t slot)
     return item ? item->title : STR_NONE;
 }
 
-static void print_because(const struct model *m, const struct because *b)
+static void print_because(const struct shop *shop, const struct model *m, const struct query *q,
+                          const struct because *b)
 {
     if (b->kind == BECAUSE_NONE)
         return;
     printf("%*s%s", 8, "", because_kind_name(b->kind));
     for (uint32_t i = 0; i < b->item_count; i++) {
-        struct str id = dict_name(&m->items, b->items[i]);
+        struct str id = answer_item_id(m, &shop->catalog, q, b->items[i]);
         printf("%s%.*s", i ? " + " : " ", STR_ARG(id));
     }
     bool of_shoppers = b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
@@ -51,9 +52,9 @@ static void print_answer(const struct shop *shop, const struct model *m, const s
         printf("unknown: %.*s\n", STR_ARG(q->items[a->unknown[i]]));
     for (uint32_t i = 0; i < a->count; i++) {
         const struct suggestion *s = &a->items[i];
-        struct str id = dict_name(&m->items, s->item), title = title_of(shop, s->slot);
+        struct str id = catalog_id(&shop->catalog, s->slot), title = title_of(shop, s->slot);
         printf("%.3f  %.*s  %.*s\n", (double)s->score, STR_ARG(id), STR_ARG(title));
-        print_because(m, &s->because);
+        print_because(shop, m, q, &s->because);
     }
 }
 

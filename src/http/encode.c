@@ -20,17 +20,24 @@ static size_t worst_text(struct str s)
     return 6 * s.len + 3;
 }
 
+/* Where an answer's texts are. */
+struct answer_texts {
+    const struct model *m;
+    const struct catalog *c;
+    const struct query *q;
+};
+
 /* Room for one suggestion: afterwards nothing that PUT writes can be out of it. */
-static bool reserve_suggestion(const struct model *m, const struct suggestion *s, struct str id,
-                               struct str title, struct buf *out)
+static bool reserve_suggestion(const struct answer_texts *t, const struct suggestion *s,
+                               struct str id, struct str title, struct buf *out)
 {
     size_t need = SUGGESTION_BYTES + worst_text(id) + worst_text(title);
     for (uint32_t i = 0; i < s->because.item_count; i++)
-        need += worst_text(dict_name(&m->items, s->because.items[i]));
+        need += worst_text(answer_item_id(t->m, t->c, t->q, s->because.items[i]));
     return buf_reserve(out, need) != NULL;
 }
 
-static void add_because(const struct model *m, const struct because *b, struct buf *out)
+static void add_because(const struct answer_texts *t, const struct because *b, struct buf *out)
 {
     PUT(out, ",\"because\":{\"kind\":\"");
     buf_text(out, because_kind_name(b->kind));
@@ -40,7 +47,7 @@ static void add_because(const struct model *m, const struct because *b, struct b
     for (uint32_t i = 0; i < b->item_count; i++) {
         if (i)
             PUT(out, ",");
-        buf_json_str(out, dict_name(&m->items, b->items[i]));
+        buf_json_str(out, answer_item_id(t->m, t->c, t->q, b->items[i]));
     }
     PUT(out, "],\"count\":");
     buf_u64(out, b->count);
@@ -69,13 +76,13 @@ static void add_because(const struct model *m, const struct because *b, struct b
     PUT(out, "}");
 }
 
-static void add_suggestion(const struct model *m, const struct catalog *c, bool explain,
-                           const struct suggestion *s, struct buf *out)
+static void add_suggestion(const struct answer_texts *t, const struct suggestion *s,
+                           struct buf *out)
 {
-    const struct catalog_item *item = catalog_at(c, s->slot);
-    struct str id = catalog_id(c, s->slot);
+    const struct catalog_item *item = catalog_at(t->c, s->slot);
+    struct str id = catalog_id(t->c, s->slot);
     struct str title = item ? item->title : STR_NONE;
-    if (!reserve_suggestion(m, s, id, title, out))
+    if (!reserve_suggestion(t, s, id, title, out))
         return;
     PUT(out, "{\"item_id\":");
     buf_json_str(out, id);
@@ -86,20 +93,21 @@ static void add_suggestion(const struct model *m, const struct catalog *c, bool 
         buf_json_str(out, title);
     else
         PUT(out, "null");
-    if (explain)
-        add_because(m, &s->because, out);
+    if (t->q->explain)
+        add_because(t, &s->because, out);
     PUT(out, "}");
 }
 
 void encode_answer(const struct model *m, const struct catalog *c, const struct query *q,
                    const struct answer *a, struct buf *out)
 {
+    const struct answer_texts texts = {m, c, q};
     const char *comma = "";
     buf_text(out, "\"items\":[");
     for (uint32_t i = 0; i < a->count; i++) {
         if (i)
             buf_char(out, ',');
-        add_suggestion(m, c, q->explain, &a->items[i], out);
+        add_suggestion(&texts, &a->items[i], out);
     }
     buf_text(out, "],\"unknown_items\":[");
     for (uint32_t i = 0; i < a->unknown_count; i++) {

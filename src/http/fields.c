@@ -205,6 +205,7 @@ static void take(struct target *t)
     case FIELD_ATTRIBUTES:
         take_attributes(t);
         break;
+    case FIELD_CLICKS:
     case FIELD_OBJECT:
     case FIELD_REFUSED:
         problems_add(t->problems, &t->place, "%s", t->field->note);

@@ -3,6 +3,7 @@
 #include "http/handlers.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "http/encode.h"
 #include "http/loop.h"
 #include "http/question.h"
@@ -13,6 +14,24 @@
 /* Grown once for a usual answer. */
 #define SUGGESTION_BYTES 320
 #define ANSWER_BYTES     512
+
+/* A session's clicks come before the items. False: out of memory. */
+static bool join_items(struct request *r, const struct question *in, struct query *out)
+{
+    uint32_t clicks = in->session.count, count = clicks + in->items.count;
+    struct str *items = arena_alloc(&r->arena, count, sizeof *items);
+    if (!items)
+        return false;
+    if (clicks)
+        memcpy(items, in->session.at, clicks * sizeof *items);
+    if (in->items.count)
+        memcpy(items + clicks, in->items.at, in->items.count * sizeof *items);
+    /* The newest clicks are those that tell. */
+    uint32_t over = count > LIMIT_QUERY_ITEMS ? count - LIMIT_QUERY_ITEMS : 0;
+    out->items = items + over;
+    out->item_count = count - over;
+    return true;
+}
 
 static bool make_query(struct request *r, const struct question *in, struct query *out)
 {
@@ -25,7 +44,11 @@ static bool make_query(struct request *r, const struct question *in, struct quer
                           .diversity = in->diversity,
                           .novelty = in->novelty,
                           .explain = in->explain,
+                          .bought_included = in->bought == 1,
+                          .weights = &request_shop(r)->settings->event_weights,
                           .now_ms = clock_wall_ms()};
+    if (in->session.count && !join_items(r, in, out))
+        return false;
     return filter_input_make(&in->filter, &r->arena, &out->filter);
 }
 
@@ -61,7 +84,7 @@ static int finish(struct request *r, const struct model *m, int64_t now_ms)
 
 static bool needs_user(const struct question *in)
 {
-    return in->surface == SURFACE_REBUY;
+    return in->surface == SURFACE_REBUY || in->surface == SURFACE_PERSONAL;
 }
 
 static int answer(struct request *r, const struct question *in)
@@ -87,6 +110,7 @@ static int answer(struct request *r, const struct question *in)
     if (in->user_id.len)
         q.shopper = shoppers_find(&shop->memory.shoppers, in->user_id);
     q.history_loading = !shop->memory.loaded;
+    q.fresh = memory_fresh(&shop->memory, m);
     int rc = recommend(m, &shop->catalog, &q, loop->scratch, &a, &err);
     if (rc == 0) {
         write_head(r, m, &a);

@@ -4,6 +4,7 @@
 #include "http/fields.h"
 
 #include "base/limits.h"
+#include "data/events.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -222,6 +223,70 @@ static void take_attributes(struct decoder *d, const struct field *f, const stru
 static void take_object(struct decoder *d, const struct field *table, const struct place *up,
                         json_t *object);
 
+/* One click; false after a problem. *action is a view unless said. */
+static bool take_click(struct decoder *d, const struct place *place, json_t *v, struct str *item,
+                       int *action)
+{
+    struct click_input {
+        struct str item_id;
+        int action;
+    } click = {.action = ACTION_VIEW};
+    static const struct field table[] = {
+        {.name = "item_id",
+         .kind = FIELD_ID,
+         .required = true,
+         .offset = offsetof(struct click_input, item_id)},
+        {.name = "event",
+         .kind = FIELD_CHOICE,
+         .offset = offsetof(struct click_input, action),
+         .choice = action_parse,
+         .note = "view, cart, uncart, wish, purchase"},
+        {.name = NULL},
+    };
+    struct decoder inner = {.problems = d->problems, .into = &click};
+    if (!json_is_object(v)) {
+        expected(d, place, "an object with item_id and event", v);
+        return false;
+    }
+    take_object(&inner, table, place, v);
+    *item = click.item_id;
+    *action = click.action;
+    return click.item_id.len > 0;
+}
+
+/* What was taken out of the cart again does not speak for others. */
+static void take_clicks(struct decoder *d, const struct field *f, const struct place *place,
+                        const json_t *v)
+{
+    size_t count = json_array_size(v);
+    if (!json_is_array(v)) {
+        expected(d, place, "an array of clicks", v);
+        return;
+    }
+    if ((double)count > f->max) {
+        problems_add(d->problems, place, "expected at most %.0f entries, got %zu", f->max, count);
+        return;
+    }
+    struct str *at = room(d->problems, count, sizeof *at);
+    struct str_list list = {.at = at};
+    for (size_t i = 0; at && i < count; i++) {
+        struct place here = {.up = place, .index = i};
+        struct str item;
+        int action;
+        if (!take_click(d, &here, json_array_get(v, i), &item, &action))
+            return;
+        uint32_t kept = 0;
+        for (uint32_t x = 0; x < list.count && action == ACTION_UNCART; x++)
+            if (!str_eq(at[x], item))
+                at[kept++] = at[x];
+        if (action == ACTION_UNCART)
+            list.count = kept;
+        else
+            at[list.count++] = item;
+    }
+    *(struct str_list *)field_at(d, f) = list;
+}
+
 static void take(struct decoder *d, const struct field *f, const struct place *place, json_t *v)
 {
     switch (f->kind) {
@@ -256,6 +321,9 @@ static void take(struct decoder *d, const struct field *f, const struct place *p
         break;
     case FIELD_ATTRIBUTES:
         take_attributes(d, f, place, v);
+        break;
+    case FIELD_CLICKS:
+        take_clicks(d, f, place, v);
         break;
     case FIELD_OBJECT:
         if (json_is_object(v))

@@ -1,11 +1,15 @@
-/* Two tables, one struct. What a later version will answer is named here too, so that its users
- * learn why it is refused instead of reading "unknown". */
+/* Two tables, one struct. */
 #include "http/question.h"
 
 #include "base/limits.h"
 
 #define AT(member)    offsetof(struct question, member)
 #define DEFAULT_LIMIT 10
+
+static int bought_parse(struct str text)
+{
+    return str_eq(text, STR("exclude")) ? 0 : str_eq(text, STR("include")) ? 1 : -1;
+}
 
 /* clang-format off: a table reads best as one */
 /* What both forms have. */
@@ -15,7 +19,7 @@
          .kind = FIELD_CHOICE,                                                                     \
          .offset = AT(surface),                                                                    \
          .choice = surface_parse,                                                                  \
-         .note = "basket, similar, rebuy, trending, popular"},                                     \
+         .note = "basket, similar, personal, session, rebuy, trending, popular"},                  \
         {.name = "limit",                                                                          \
          .kind = FIELD_COUNT,                                                                      \
          .offset = AT(limit),                                                                      \
@@ -24,6 +28,11 @@
         {.name = "exclude", .kind = FIELD_IDS, .offset = AT(exclude), .max = LIMIT_QUERY_ITEMS},   \
         {.name = "explain", .kind = FIELD_FLAG, .offset = AT(explain)},                            \
         {.name = "user_id", .kind = FIELD_ID, .offset = AT(user_id)},                              \
+        {.name = "bought",                                                                         \
+         .kind = FIELD_CHOICE,                                                                     \
+         .offset = AT(bought),                                                                     \
+         .choice = bought_parse,                                                                   \
+         .note = "exclude, include"},                                                              \
         {.name = "diversity", .kind = FIELD_NUMBER, .offset = AT(diversity), .max = 1},            \
     {                                                                                              \
         .name = "novelty", .kind = FIELD_NUMBER, .offset = AT(novelty), .max = 1                   \
@@ -58,9 +67,7 @@ static const struct field filter_json[] = {
 const struct field question_json[] = {
     COMMON,
     {.name = "filter", .kind = FIELD_OBJECT, .inner = filter_json},
-    {.name = "session",
-     .kind = FIELD_REFUSED,
-     .note = "sessions are not served by this version; name their items in items"},
+    {.name = "session", .kind = FIELD_CLICKS, .offset = AT(session), .max = LIMIT_QUERY_ITEMS},
     {.name = NULL},
 };
 /* clang-format on */

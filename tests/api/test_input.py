@@ -137,9 +137,14 @@ def test_several_problems_are_told_at_once(server):
     assert [e["pointer"] for e in body["errors"]] == ["/limit", "/filter/price/min"]
 
 
-def test_later_features_are_refused_by_name(server):
-    problem(server.post("/recommend", json={"session": []}), 400)
-    problem(server.get("/recommend?surface=personal"), 400)
+@pytest.mark.parametrize("body, pointer", [
+    ({"session": {}}, "/session"), ({"session": ["a"]}, "/session/0"), ({"session": [{}]}, "/session/0/item_id"),
+    ({"session": [{"item_id": ""}]}, "/session/0/item_id"), ({"session": [{"item_id": "a", "event": "buy"}]}, "/session/0/event"),
+    ({"session": [{"item_id": "a", "at": 1}]}, "/session/0/at"), ({"session": [{"item_id": "a"}] * 1001}, "/session"),
+    ({"bought": True}, "/bought"), ({"bought": "all"}, "/bought"), ({"user_id": 7}, "/user_id"),
+    ({"surface": "personal"}, "/user_id")])
+def test_bad_questions_about_shoppers_are_pointed_at(server, body, pointer):
+    assert problem(server.post("/recommend", json=body), 400)["errors"][0]["pointer"] == pointer
 
 
 def test_the_knobs_of_an_answer_are_shares(server):

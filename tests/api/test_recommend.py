@@ -52,7 +52,7 @@ def test_scores_fall(server, truth):
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("surface", ["basket", "similar", "trending", "popular"])
+@pytest.mark.parametrize("surface", ["basket", "similar", "session", "trending", "popular"])
 def test_every_surface_answers(server, truth, surface):
     item = truth["bundles"][1]["items"][0]
     answer = server.get("/recommend", params={"items": item, "surface": surface}).json()

@@ -83,6 +83,51 @@ def test_histories_are_there_after_kill_9_and_restart(start):
     assert rebuy(again, "ann")["items"] == before["items"] and ids(before) == ["sku-000004"]
 
 
+def test_personal_suggests_new_things_from_the_history(start, truth):
+    server = start()
+    a, b = truth["bundles"][0]["items"][:2]
+    ask = "/recommend?surface=personal&user_id=ann&limit=100"
+    assert server.get(ask).json()["fallback"] == "popular:unknown_user"
+    server.ingest(order("r1", "ann", a))
+    answer = server.get(ask).json()
+    assert answer["fallback"] is None and answer["surface"] == "personal"
+    assert b in ids(answer)[:10] and a not in ids(answer)
+    assert {i for s in answer["items"] for i in s["because"]["items"]} == {a}
+    server.ingest(order("r2", "ann", b, day=2))
+    answer = server.get(ask).json()
+    assert not {a, b} & set(ids(answer))
+    assert {i for s in answer["items"] for i in s["because"]["items"]} == {a, b}
+    assert {a, b} & set(ids(server.get(ask + "&bought=include").json()))
+    posted = server.post("/recommend", json={"surface": "personal", "user_id": "ann", "limit": 100}).json()
+    assert posted["items"] == answer["items"]
+
+
+def test_a_view_moves_the_personal_answer_at_once(start, truth):
+    server = start()
+    a, b = truth["bundles"][0]["items"][0], truth["bundles"][1]["items"][0]
+    server.ingest(order("r1", "ann", a))
+    before = server.get("/recommend?surface=personal&user_id=ann").json()
+    server.ingest({"event": "cart", "user_id": "ann", "item_id": b, "timestamp": "2026-02-03T10:00:00Z"})
+    after = server.get("/recommend?surface=personal&user_id=ann").json()
+    assert set(ids(after)) & set(truth["bundles"][1]["items"][1:])
+    assert ids(after) != ids(before)
+
+
+def test_a_session_is_its_clicks_in_order(server, truth):
+    a, b = truth["bundles"][0]["items"][0], truth["bundles"][1]["items"][0]
+    got = server.get("/recommend", params={"surface": "session", "items": f"{a},{b}"}).json()
+    clicks = [{"item_id": a}, {"item_id": b, "event": "cart"}]
+    posted = server.post("/recommend", json={"surface": "session", "session": clicks}).json()
+    assert got["items"] == posted["items"] and got["fallback"] is None
+    turned = server.get("/recommend", params={"surface": "session", "items": f"{b},{a}"}).json()
+    assert [i["score"] for i in turned["items"]] != [i["score"] for i in got["items"]]
+    clicks.append({"item_id": b, "event": "uncart"})
+    alone = server.post("/recommend", json={"surface": "session", "session": clicks}).json()
+    assert alone["items"] == server.get("/recommend", params={"surface": "session", "items": a}).json()["items"]
+    assert server.post("/recommend", json={"surface": "session", "session": []}).json()["fallback"] == \
+        "popular:empty_context"
+
+
 def test_rebuy_wants_a_user(server):
     assert problem(server.get("/recommend?surface=rebuy"), 400)["errors"][0]["parameter"] == "user_id"
     assert problem(server.post("/recommend", json={"surface": "rebuy"}), 400)["errors"][0]["pointer"] == "/user_id"
