@@ -2,10 +2,11 @@
  *
  *     score(j) = prior(j) + sum over matrices m, context items i:  weight_m decay_m^t rows_m[i][j],
  *
- * i standing t steps from the end of the context. Fresh orders add to that what they have changed.
- * A cell's stamp tells whether it belongs to this request, so nothing is cleared between requests;
- * the first touch appends the item to the list of candidates. Cost: one random 8-byte cell per
- * entry of the context's rows. */
+ * i standing t steps from the end of the context; a basket of a known shopper adds their habit: of
+ * each earlier order with j, the newest counting `habit`. Fresh orders add to that what they have
+ * changed. A cell's stamp tells whether it belongs to this request, so nothing is cleared between
+ * requests; the first touch appends the item to the list of candidates. Cost: one random 8-byte
+ * cell per entry of the context's rows. */
 #include "recommend_internal.h"
 
 static void touch(const struct request *r, uint32_t item, float score)
@@ -85,6 +86,18 @@ static void gather_fresh(const struct request *r)
     }
 }
 
+/* What the shopper bought before, newer orders counting more. */
+static void add_habit(const struct request *r)
+{
+    struct scratch *s = r->s;
+    for (struct habit_walk w = habit_begin(r); habit_next(r, &w);) {
+        if (s->cells[w.item].stamp != s->stamp)
+            touch(r, w.item, w.weight);
+        else
+            s->cells[w.item].score += w.weight;
+    }
+}
+
 /* What sells best competes also where no row reaches it. */
 static void add_popular(const struct request *r)
 {
@@ -101,5 +114,6 @@ void gather_rows(struct request *r)
             gather_matrix(r, (enum matrix_kind)k);
     if (r->fresh)
         gather_fresh(r);
+    add_habit(r);
     add_popular(r);
 }

@@ -201,9 +201,15 @@ static void explain_by_context(struct request *r)
     find_carriers(&search);
     if (r->q->surface == SURFACE_BASKET)
         find_rules(&search);
+    float habit[LIMIT_ANSWER_ITEMS] = {0};
+    for (struct habit_walk w = habit_begin(r); habit_next(r, &w);)
+        if (place_of(s, w.item) != NOT_ANSWERED)
+            habit[place_of(s, w.item)] += w.weight;
     for (uint32_t x = 0; x < r->out->count; x++) {
         struct suggestion *to = &s->items[x];
-        if (search.carriers[x].most == 0)
+        if (habit[x] > search.carriers[x].most)
+            explain_habit(r, to);
+        else if (search.carriers[x].most == 0)
             explain_popular(r, to->item, &to->because);
         else if (search.strongest[x] == NO_RULE)
             explain_by_carrier(r, &search.carriers[x], to->item, &to->because);

@@ -87,23 +87,27 @@ void fill_rebuy(struct request *r)
     }
 }
 
-void explain_rebuy(struct request *r)
+void explain_habit(const struct request *r, struct suggestion *to)
 {
     const struct shopper *who = r->q->shopper;
-    for (uint32_t x = 0; x < r->out->count; x++) {
-        struct because *b = &r->s->items[x].because;
-        uint32_t first_s = UINT32_MAX, last_s = 0;
-        b->kind = BECAUSE_HABIT;
-        b->source = "history";
-        for (uint32_t i = 0; i < who->line_count; i++) {
-            if (who->lines[i].slot != r->s->items[x].slot)
-                continue;
-            first_s = who->lines[i].time_s < first_s ? who->lines[i].time_s : first_s;
-            last_s = who->lines[i].time_s;
-            b->count++;
-        }
-        b->last_ms = (int64_t)last_s * 1000;
-        if (b->count > 1)
-            b->gap_days = (double)(last_s - first_s) / (24 * 3600) / (double)(b->count - 1);
+    struct because *b = &to->because;
+    uint32_t first_s = UINT32_MAX, last_s = 0;
+    b->kind = BECAUSE_HABIT;
+    b->source = "history";
+    for (uint32_t i = 0; i < who->line_count; i++) {
+        if (who->lines[i].slot != to->slot)
+            continue;
+        first_s = who->lines[i].time_s < first_s ? who->lines[i].time_s : first_s;
+        last_s = who->lines[i].time_s;
+        b->count++;
     }
+    b->last_ms = (int64_t)last_s * 1000;
+    if (b->count > 1)
+        b->gap_days = (double)(last_s - first_s) / (24 * 3600) / (double)(b->count - 1);
+}
+
+void explain_rebuy(struct request *r)
+{
+    for (uint32_t x = 0; x < r->out->count; x++)
+        explain_habit(r, &r->s->items[x]);
 }

@@ -165,6 +165,33 @@ static inline float fresh_scale(const struct request *r, uint32_t t)
 /* context.c: the scratch's context, masked and excluded items. */
 void find_context(struct request *r);
 
+/* The known shopper's purchases of items of the model, newest first, with what each counts in a
+ * basket's score; none where the mix does without habit. */
+struct habit_walk {
+    uint32_t left, item;
+    float weight;
+};
+
+static inline struct habit_walk habit_begin(const struct request *r)
+{
+    bool counts = r->q->surface == SURFACE_BASKET && r->q->shopper && r->mix->habit > 0;
+    return (struct habit_walk){.left = counts ? r->q->shopper->line_count : 0,
+                               .weight = r->mix->habit};
+}
+
+static inline bool habit_next(const struct request *r, struct habit_walk *w)
+{
+    while (w->left > 0) {
+        const struct purchase *line = &r->q->shopper->lines[--w->left];
+        bool older = w->left + 1 < r->q->shopper->line_count && line[0].time_s != line[1].time_s;
+        w->weight *= older ? r->mix->habit_decay : 1;
+        w->item = model_item_of_slot(r->m, line->slot);
+        if (w->item != DICT_NONE)
+            return true;
+    }
+    return false;
+}
+
 /* candidates.c: the scratch's cells and the items of `found` (scores not yet set). */
 void gather_rows(struct request *r);
 
@@ -181,6 +208,7 @@ bool trending_next(struct request *r, struct candidate *out);
 /* rebuy.c: the answer's items, best first; and the `because` of each. */
 void fill_rebuy(struct request *r);
 void explain_rebuy(struct request *r);
+void explain_habit(const struct request *r, struct suggestion *to); /* of one bought before */
 
 /* filters.c: the first reason against it; DROP_COUNT: none. By slot: but for exclusion. */
 enum drop filter_drop(const struct request *r, uint32_t item);

@@ -143,9 +143,44 @@ static void scores_are_the_decayed_purchases(void **state)
     scratch_free(s);
 }
 
+/* Where habit tells, a basket of a known shopper counts it, and says so. */
+static void a_basket_counts_its_shoppers_habit(void **state)
+{
+    struct tinyshop t;
+    struct question q;
+    struct scratch *s = new_scratch();
+    (void)state;
+    bundle_shop(&t);
+    uint32_t f = t.m->slot[tinyshop_item(&t, "f")], c = t.m->slot[tinyshop_item(&t, "c")];
+    struct purchase lines[] = {{.slot = f, .time_s = 86400},
+                               {.slot = f, .time_s = 3 * 86400},
+                               {.slot = c, .time_s = 3 * 86400}};
+    struct shopper who = {.lines = lines, .line_count = 3};
+    ask(&q, SURFACE_BASKET, "a", "");
+    q.q.shopper = &who;
+    struct answer plain = answer_of(&t, &q.q, s);
+    assert_string_equal(names_of(&t, &plain), "b c f");
+    t.m->recipe.mixes[MIX_BASKET].habit = 10;
+    t.m->recipe.mixes[MIX_BASKET].habit_decay = 0.5f;
+    struct answer a = answer_of(&t, &q.q, s);
+    assert_string_equal(names_of(&t, &a), "f c b");
+    assert_true(a.items[0].score >= 15.0f / 16 && a.items[0].score < 0.95f);
+    assert_int_equal(a.items[0].because.kind, BECAUSE_HABIT);
+    assert_int_equal(a.items[0].because.count, 2);
+    assert_true(a.items[0].because.gap_days == 2);
+    assert_int_equal(a.items[2].because.kind, BECAUSE_RULE);
+    q.q.surface = SURFACE_SIMILAR;
+    a = answer_of(&t, &q.q, s);
+    for (uint32_t x = 0; x < a.count; x++)
+        assert_int_not_equal(a.items[x].because.kind, BECAUSE_HABIT);
+    scratch_free(s);
+    tinyshop_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_basket_counts_its_shoppers_habit),
         cmocka_unit_test(habits_come_back_with_their_dates),
         cmocka_unit_test(items_the_model_never_saw_are_answered),
         cmocka_unit_test(who_has_no_history_gets_popular_items_and_the_reason),
