@@ -87,10 +87,11 @@ def threads(title, rows):
     lines = []
     for row in rows:
         one, two = row["figures"][:2]
-        lines.append([row["row"], count_cell(row), ms(one["wall_s"]), ms(two["wall_s"]) + two["verdict"],
+        lines.append([row["row"], count_cell(row), f"{ms(one['wall_s'])} ({ms(one['cpu_s'])})",
+                      f"{ms(two['wall_s'])} ({ms(two['cpu_s'])})" + two["verdict"],
                       f"**{one['wall_s'] / two['wall_s']:.2f}**", f"{one['peak_mib']:.1f}", f"{two['peak_mib']:.1f}"])
     return f"### {title}\n\n" + table(
-        ["data@minsup", "count", "1 thread, ms", "2 threads, ms", "faster", "MiB", "MiB of 2"], lines)
+        ["data@minsup", "count", "1 thread, ms (CPU)", "2 threads, ms (CPU)", "faster", "MiB", "MiB of 2"], lines)
 
 
 def memory_ratio(row):
