@@ -184,6 +184,10 @@ def answer_writes(server):
 def answer_jobs(server):
     running = server.post("/train")
     assert running.status_code == 202 and running.headers["Location"] == f"/jobs/{running.json()['id']}"
+    for _ in range(1000):
+        if server.get(running.headers["Location"]).json()["state"] != "queued":
+            break
+        time.sleep(0.005)
     waiting = server.post("/train").json()["id"]
     assert waiting != running.json()["id"]
     assert server("DELETE", f"/jobs/{waiting}").status_code == 204
