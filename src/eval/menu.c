@@ -1,9 +1,11 @@
 /* The alternatives worth trying: figures behind them are in docs/evaluation.md. */
 #include "eval/fit.h"
 
-/* A ridge costs the cube of its neighbours for each item: with many items fewer have to do. */
+/* With many items less has to do: a ridge costs the cube of its neighbours for each of them. */
 #define MANY_ITEMS     20000
 #define FEW_NEIGHBOURS 50
+#define FEW_STEPS      20
+#define FEW_DIMENSIONS 32
 
 static void add(struct recipe *r, struct ingredient g)
 {
@@ -39,6 +41,10 @@ void recipe_menu(struct recipe *r, uint32_t items)
     for (uint32_t x = 0; x < r->ingredient_count; x++)
         if (r->ingredients[x].learner == LEARNER_RIDGE && r->ingredients[x].neighbours > k)
             r->ingredients[x].neighbours = k;
+    for (uint32_t x = 0; x < r->ingredient_count && items > MANY_ITEMS; x++) {
+        r->ingredients[x].distance = r->ingredients[x].distance ? FEW_STEPS : 0;
+        r->ingredients[x].rank = r->ingredients[x].rank ? FEW_DIMENSIONS : 0;
+    }
     add_ridge(r, MATRIX_ORDERS, k, 50, 0.5f);
     add_ridge(r, MATRIX_ORDERS, k, 200, 0.5f);
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_COSINE});
