@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "service/evaldata.h"
 #include "support/oom.h"
 #include "support/shopkit.h"
@@ -238,6 +239,33 @@ static void the_store_gives_its_orders(void **state)
     shopkit_close(&kit);
 }
 
+/* Of characters that mean something, and of any. */
+static void random_bytes_are_read_or_refused(void **state)
+{
+    (void)state;
+    static const char telling[] = "ab 12\t\r\n\n,;{}[]\":";
+    struct rng rng;
+    rng_seed(&rng, 6);
+    for (int round = 0; round < 400; round++) {
+        char text[200];
+        size_t length = rng_below(&rng, sizeof text - 1);
+        for (size_t i = 0; i < length; i++)
+            text[i] = round % 4 ? telling[rng_below(&rng, sizeof telling - 1)]
+                                : (char)(1 + rng_below(&rng, 255));
+        text[length] = '\0';
+        write_file(text);
+        for (int r = 0; r < 2; r++) {
+            const struct evaldata_request request = {.path = path,
+                                                     .format = r ? FORMAT_AUTO : FORMAT_SEQUENCES};
+            struct evaldata d = {0};
+            struct error err = ERROR_INIT;
+            int rc = evaldata_read(&request, &d, &err);
+            assert_true(rc == 0 || (rc == ERR_INVALID && err.text[0]));
+            evaldata_deinit(&d);
+        }
+    }
+}
+
 static void a_missing_store_says_what_to_do(void **state)
 {
     (void)state;
@@ -296,6 +324,7 @@ int main(void)
         cmocka_unit_test(without_events_orders_are_the_sessions),
         cmocka_unit_test(the_hash_is_of_the_contents),
         cmocka_unit_test(the_store_gives_its_orders),
+        cmocka_unit_test(random_bytes_are_read_or_refused),
         cmocka_unit_test(a_missing_store_says_what_to_do),
         cmocka_unit_test(reading_survives_every_failed_allocation),
     };
