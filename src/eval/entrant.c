@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "learn/ease.h"
 #include "learn/sequence.h"
 
 #include <stdlib.h>
@@ -97,6 +98,14 @@ static int train_llr(const struct training *t, struct contender *out, struct err
     return train_weight(t, "llr", WEIGHT_LLR, 0, out, err);
 }
 
+static int train_ease(const struct training *t, struct contender *out, struct error *err)
+{
+    const struct ease_params params = {.threads = t->threads, .progress = t->progress};
+    struct csr rows;
+    int rc = ease_rows(&t->pairs, &params, &rows, err);
+    return rc ? rc : entrant_rows(t, "ease", &rows, out, err);
+}
+
 /* The stand-alone form of its published figures. */
 static int train_sequence(const struct training *t, struct contender *out, struct error *err)
 {
@@ -160,6 +169,11 @@ static const struct entrant entrants[] = {
      .needs_valid = true,
      .counts_pairs = true,
      .train = entrant_train_ridge},
+    {.name = "ease",
+     .about = "a ridge regression on all other items for each item, lambda 200",
+     .slow = true,
+     .counts_pairs = true,
+     .train = train_ease},
     {.name = "sequence",
      .about = "what follows in histories, nearer followers counting more",
      .needs_order = true,
@@ -231,6 +245,8 @@ const char *entrant_problem(const struct entrant *l, const struct split_params *
         return "needs orders that name their shoppers";
     if (l->needs_shoppers && split->task == TASK_BASKET)
         return "learns from the order of histories, and a basket has none";
+    if (l->needs_past && split->task == TASK_BASKET && split->anonymous)
+        return "needs to know the shopper, who is anonymous here";
     if (l->not_rebuy && split->task == TASK_REBUY)
         return "does not serve rebuy: repeat does";
     if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)
