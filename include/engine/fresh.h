@@ -56,7 +56,7 @@ struct fresh {
     size_t slot_cap;
     uint32_t (*next)[FRESH_LEVELS]; /* [item_cap] the order of popularity, see fresh_first */
     uint32_t first[FRESH_LEVELS];
-    uint32_t new_count;        /* items with orders that the model does not know */
+    uint32_t new_count;        /* items with orders that had none in training */
     float scale[MATRIX_COUNT]; /* the largest weight of a row / its cosine, on average; 0: no say */
 
     struct fresh_order *orders; /* [order_end] ascending by key; [order_begin..] */

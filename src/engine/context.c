@@ -66,7 +66,7 @@ static void mask(struct request *r, uint32_t item)
     if (s->cells[item].stamp == s->stamp)
         return;
     s->cells[item] = (struct cell){s->stamp, INFINITY};
-    s->masked_count++;
+    s->masked_count += item_orders(r, item) > 0;
 }
 
 static void add_context(struct request *r, uint32_t item, float weight)

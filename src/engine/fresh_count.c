@@ -22,7 +22,7 @@ static void count_item(struct fresh *f, uint32_t x, int step, bool recent)
     fresh_rank_remove(f, x);
     item->orders += (uint32_t)step;
     item->orders_28d += recent ? (uint32_t)step : 0;
-    if (item->item == DICT_NONE && item->orders == (step > 0))
+    if (item->trained == 0 && item->orders == (step > 0))
         f->new_count += (uint32_t)step;
     fresh_rank_add(f, x);
 }

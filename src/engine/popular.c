@@ -10,7 +10,7 @@ static bool is_trending(const struct popularity *p, uint32_t item)
 uint32_t popular_begin(struct request *r)
 {
     r->walk = r->m->popularity.by_rank;
-    r->walk_count = r->m->item_count;
+    r->walk_count = r->m->popular_count;
     r->fresh_at = r->fresh ? fresh_first(r->fresh) : FRESH_NONE;
     return r->walk_count + (r->fresh ? r->fresh->new_count : 0) - r->s->masked_count;
 }

@@ -54,7 +54,7 @@ struct scratch {
     uint32_t *excluded;      /* [item_cap] stamp: excluded */
     struct candidate *found; /* [item_cap] candidates in order of first touch */
     uint32_t context_count, unknown_count, found_count;
-    uint32_t masked_count;         /* items that are no candidates: their cells are infinite */
+    uint32_t masked_count;         /* items with orders that are no candidates */
     uint32_t head_count, head_at;  /* sorted candidates and how many of them were taken */
     bool is_heap;                  /* `found` is the heap of the others */
     uint32_t context[CONTEXT_MAX]; /* distinct known items, newest last */

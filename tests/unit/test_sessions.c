@@ -252,6 +252,8 @@ static void items_with_events_alone_go_through_training_and_answers(void **state
             struct answer answer;
             assert_int_equal(recommend(t.m, &t.c, &q, s, &answer, &err), 0);
             assert_int_equal(answer.unknown_count, 0);
+            if (surface == SURFACE_POPULAR) /* the second item of the question has orders */
+                assert_int_equal(answer.candidates, 30 - (count == 2));
             for (uint32_t x = 0; x < answer.count; x++) {
                 assert_true(isfinite(answer.items[x].score));
                 assert_true(t.d.item_orders[answer.items[x].item] > 0);
