@@ -14,6 +14,7 @@
 struct evaldata_request {
     const char *path;          /* file, "-": standard input; NULL: the store */
     const char *data;          /* the store's directory */
+    uint64_t through;          /* the store's orders that came up to this key; 0: all */
     enum reader_format format; /* AUTO: by the first line; never sequences */
     const char *include_items; /* POSIX extended regex an item id must match, or NULL */
     const char *const *maps;   /* of a CSV header (ingest/csvmap.h), or NULL */

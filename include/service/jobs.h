@@ -1,7 +1,9 @@
-/* Long work: imports of spooled files, and training. One thread per kind, one job of a kind at a
- * time, every state change durable in the job log. At a restart an interrupted import begins its
- * spool file again (re-sending changes nothing), an interrupted training is queued anew. A third
- * thread keeps house: automatic training, retention (orders.keep_days), freeing replaced models. */
+/* Long work: imports of spooled files, training and tuning. One thread for imports, one for the
+ * others, one job at a time in each, every state change durable in the job log. At a restart an
+ * interrupted import begins its spool file again (re-sending changes nothing), an interrupted
+ * training is queued anew, an interrupted tuning goes on with the tries it has not made. A training
+ * does not wait for a tuning: that steps aside and goes on afterwards. A third thread keeps house:
+ * automatic training and tuning, retention (orders.keep_days), freeing replaced models. */
 #ifndef SERVICE_JOBS_H
 #define SERVICE_JOBS_H
 
@@ -22,6 +24,7 @@ struct job;
 struct job_submit_op {
     struct op op;
     struct import_request import;
+    uint64_t changes; /* tune: order_stats.changes it knows of */
     int64_t job_id;
     bool already;    /* train: one was queued already, job_id is that one's */
     struct job *job; /* private */
@@ -29,6 +32,7 @@ struct job_submit_op {
 void jobs_import_prepare(struct job_submit_op *op, const struct import_request *request,
                          void (*done)(struct op *op));                          /* shop_write */
 void jobs_train_prepare(struct job_submit_op *op, void (*done)(struct op *op)); /* shop_write */
+void jobs_tune_prepare(struct job_submit_op *op, uint64_t changes);             /* shop_write */
 
 /* One job or a page of them as JSON text (the objects of GET /jobs/{id} and GET /jobs):
  * {"id":7,"kind":"import","state":"running","created":"…","started":"…","finished":null,

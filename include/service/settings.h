@@ -36,7 +36,10 @@ struct settings {
     char min_support[32]; /* "0.1%" or "25"; empty: automatic */
     double min_confidence, min_lift, max_q;
     bool rehearse, gate; /* eval/rehearsal.h */
-    bool productive;     /* only rules whose every item improves on the rule without it */
+    char tune[16];       /* settings_tune */
+    uint32_t tune_hour;
+    int64_t tune_budget_ms;
+    bool productive; /* only rules whose every item improves on the rule without it */
     uint32_t max_length, neighbours;
     uint64_t max_itemsets, max_rules;
     bool embeddings;
@@ -72,6 +75,10 @@ int settings_load(struct settings *s, int *argc, char **argv, struct error *err)
 bool settings_parse_size(struct str text, uint64_t *bytes);
 /* "90s", "15m", "24h", "7d", "90" (seconds). */
 bool settings_parse_duration(struct str text, int64_t *ms);
+
+/* train.tune: "off", "nightly" or how often. */
+enum tune_when { TUNE_OFF, TUNE_NIGHTLY, TUNE_EVERY };
+bool settings_parse_tune(struct str text, enum tune_when *when, int64_t *every_ms);
 
 /* "key = value  # where from" lines for `basketd config`; one JSON object for --json. */
 void settings_print(const struct settings *s, struct buf *out, bool json);

@@ -22,6 +22,9 @@ struct train_outcome {
     struct recipe recipe; /* that the model was made by */
 };
 
+/* Lines that a rehearsal may have: it learns nearly all of them once more. */
+#define REHEARSAL_LINES_MAX 3000000u
+
 /* Own read-only connection; writes models.db under the shop's mutex. The model that goes live is
  * the one read back. The old model stays live whatever happens. ERR_CANCELLED within 5 s of a
  * cancel; ERR_LIMIT: memory limit; ERR_INVALID: no orders. */

@@ -1,7 +1,7 @@
 /* `basketd tune`: the orders of a data directory -> a better menu for its trainings. Reads the
  * store beside a running server; writes two files of its own into the directory:
  *
- *   tune.ndjson  a line a try: what a search that is stopped goes on from
+ *   tune.ndjson  a line a try: what a search that is stopped goes on from; locked by who searches
  *   tuned.json   what was adopted, with the evidence; trainings start from it
  *
  * On the caller's thread and as many more as asked. */
@@ -17,6 +17,8 @@ struct tuning_request {
     uint64_t seed;
     uint32_t tries, keep; /* 0: usual */
     int64_t budget_ms;    /* no try begins later; 0: no limit */
+    uint64_t through;     /* orders that came up to this key, so that a search can go on although
+                             more have come; 0: all */
     uint32_t threads;
     struct progress *progress;
 };
@@ -26,8 +28,9 @@ struct tuning_report {
     uint32_t resumed; /* tries that an earlier run had made */
 };
 
-/* ERR_INVALID: too few orders, a damaged tuned.json; ERR_IO, ERR_FULL, errors of reading the store
- * and of tune(). Tries made before an error are kept. */
+/* ERR_INVALID: too few orders, a damaged tuned.json; ERR_CONFLICT: another search is at work here;
+ * ERR_IO, ERR_FULL, errors of reading the store and of tune(). Tries made before an error are kept.
+ */
 int tuning_run(const struct tuning_request *request, struct tuning_report *report,
                struct error *err) WARN_UNUSED;
 

@@ -6,7 +6,7 @@
 
 #include "store/db.h"
 
-enum job_kind { JOB_IMPORT, JOB_TRAIN, JOB_KIND_COUNT };
+enum job_kind { JOB_IMPORT, JOB_TRAIN, JOB_TUNE, JOB_KIND_COUNT };
 enum job_state {
     JOB_QUEUED,
     JOB_RUNNING,
@@ -40,6 +40,9 @@ int joblog_get(struct db *db, int64_t id, job_visitor visit, void *context,
 /* Newest first, ids below `before` (0: all), at most `limit`. */
 int joblog_list(struct db *db, int64_t before, uint32_t limit, job_visitor visit, void *context,
                 struct error *err) WARN_UNUSED;
+/* Visits the newest of a kind, when there is one. */
+int joblog_newest(struct db *db, enum job_kind kind, job_visitor visit, void *context,
+                  struct error *err) WARN_UNUSED;
 /* Marks running jobs interrupted, finished now; visits every interrupted and queued one, oldest
  * first. */
 int joblog_recover(struct db *db, int64_t now_ms, job_visitor visit, void *context,

@@ -11,6 +11,13 @@ void progress_init(struct progress *p)
     atomic_init(&p->done, 0);
     atomic_init(&p->total, 0);
     atomic_init(&p->step, NULL);
+    p->whole = NULL;
+}
+
+void progress_init_part(struct progress *p, const struct progress *whole)
+{
+    progress_init(p);
+    p->whole = whole;
 }
 
 void progress_begin(struct progress *p, const char *step, uint64_t total)
@@ -32,7 +39,10 @@ bool progress_step(struct progress *p, uint64_t more)
 
 bool progress_cancelled(const struct progress *p)
 {
-    return p && atomic_load_explicit(&p->cancelled, memory_order_relaxed);
+    for (; p; p = p->whole)
+        if (atomic_load_explicit(&p->cancelled, memory_order_relaxed))
+            return true;
+    return false;
 }
 
 void progress_cancel(struct progress *p)

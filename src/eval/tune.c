@@ -219,13 +219,17 @@ static int run_rung(const struct split *s, const struct tune_params *params, uin
 {
     uint32_t tried = 0;
     int rc = 0;
+    struct tune_params inside = *params;
+    struct progress within;
+    progress_init_part(&within, params->progress);
+    inside.progress = &within;
     for (; tried < *count && rc == 0; tried++) {
         struct tune_try t = {.number = alive[tried].number, .rung = rung};
         bool late = params->deadline_ns && clock_mono_ns() >= params->deadline_ns;
         if (!was_tried(params, &t)) {
             if (late)
                 break;
-            rc = try_menu(s, params, &t, err);
+            rc = try_menu(s, &inside, &t, err);
             out->tries++;
         }
         alive[tried] = t;
@@ -256,6 +260,14 @@ static int cut_rung(const struct dataset *d, uint32_t orders, uint32_t share,
     return rc;
 }
 
+static uint32_t tries_of(uint32_t count)
+{
+    uint32_t all = 0;
+    for (uint32_t rung = 0; rung < TUNE_RUNGS; rung++, count = (count + KEPT_OF - 1) / KEPT_OF)
+        all += count;
+    return all;
+}
+
 /* The best of the last rung that anybody finished; 0 without one. Rungs too small to tell menus
  * apart are left out, but not the last. */
 static int search(const struct dataset *d, uint32_t orders, const struct tune_params *params,
@@ -268,10 +280,10 @@ static int search(const struct dataset *d, uint32_t orders, const struct tune_pa
         alive[x] = (struct tune_try){.number = x};
     for (uint32_t r = 1; r < TUNE_RUNGS; r++)
         share *= KEPT_OF;
+    progress_begin(params->progress, "trying menus", tries_of(count));
     for (uint32_t rung = 0; rung < TUNE_RUNGS && rc == 0; rung++, share /= KEPT_OF) {
         struct error why = ERROR_INIT;
         struct split s;
-        progress_begin(params->progress, "tuning", count);
         rc = cut_rung(d, orders, share, params, &s, &why);
         if (rc == ERR_INVALID && rung + 1 < TUNE_RUNGS) {
             rc = 0;

@@ -11,6 +11,8 @@
 static int take_order(void *context, const struct order_row *row, struct error *err)
 {
     struct gathering *g = context;
+    if (g->request->through && row->key > g->request->through)
+        return 0;
     g->key.count = 0;
     for (uint32_t i = 0; i < row->line_count; i++) {
         if (g->request->priced && row->lines[i].price_minor <= 0)

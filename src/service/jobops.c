@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "service/writer.h"
+#include "store/orders.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,18 +14,25 @@ static int add_row(struct shop *shop, struct job_submit_op *self, enum job_kind 
 {
     struct buf request;
     buf_init(&request, 0);
+    struct tune_request tune = {.changes = self->changes};
+    int rc = 0;
     if (kind == JOB_IMPORT)
         import_request_json(&self->import, &request);
+    else if (kind == JOB_TUNE &&
+             (rc = orders_last_key(writer_db(shop->writer), &tune.through, err)) == 0)
+        tune_request_json(&tune, &request);
     else
         buf_text(&request, "{}");
     struct job_row row = {.kind = kind,
                           .state = JOB_QUEUED,
                           .created_ms = clock_wall_ms(),
                           .request = {request.ptr, request.len}};
-    self->job = job_new(kind, row.created_ms, err);
-    int rc = !self->job       ? ERR_NOMEM
-             : request.failed ? error_set(err, ERR_NOMEM, "jobs: out of memory")
-                              : joblog_add(writer_db(shop->writer), &row, err);
+    if (rc == 0 && request.failed)
+        rc = error_set(err, ERR_NOMEM, "jobs: out of memory");
+    if (rc == 0 && !(self->job = job_new(kind, row.created_ms, err)))
+        rc = ERR_NOMEM;
+    if (rc == 0)
+        rc = joblog_add(writer_db(shop->writer), &row, err);
     buf_deinit(&request);
     if (rc != 0) {
         free(self->job);
@@ -33,7 +41,19 @@ static int add_row(struct shop *shop, struct job_submit_op *self, enum job_kind 
     }
     self->job->id = self->job_id = row.id;
     self->job->import = self->import;
+    self->job->tune = tune;
     return 0;
+}
+
+/* A training does not wait for a tuning. Under the mutex. */
+static void make_way(struct jobs *jobs)
+{
+    for (struct job *job = jobs->first; job; job = job->next) {
+        if (job->kind != JOB_TUNE || !job->running)
+            continue;
+        job->aside = true;
+        progress_cancel(&job->progress);
+    }
 }
 
 static void submit_apply(struct shop *shop, struct op *op)
@@ -43,8 +63,14 @@ static void submit_apply(struct shop *shop, struct op *op)
     if (!self->job)
         return;
     pthread_mutex_lock(&jobs->mutex);
-    if (self->job->kind == JOB_TRAIN)
+    if (self->job->kind == JOB_TRAIN) {
         jobs->train_pending = 0;
+        make_way(jobs);
+    }
+    if (self->job->kind == JOB_TUNE) {
+        jobs->tuned_ms = self->job->created_ms;
+        jobs->tuned_changes = self->changes;
+    }
     jobs_append(jobs, self->job);
     pthread_mutex_unlock(&jobs->mutex);
     self->job = NULL;
@@ -112,6 +138,18 @@ void jobs_train_prepare(struct job_submit_op *op, void (*done)(struct op *op))
                                         .undo = submit_undo,
                                         .done = done,
                                         .cost = 1}};
+}
+
+static int tune_run_op(struct shop *shop, struct op *op, struct error *err)
+{
+    return add_row(shop, (struct job_submit_op *)op, JOB_TUNE, err);
+}
+
+void jobs_tune_prepare(struct job_submit_op *op, uint64_t changes)
+{
+    *op = (struct job_submit_op){
+        .op = {.run = tune_run_op, .apply = submit_apply, .undo = submit_undo, .cost = 1},
+        .changes = changes};
 }
 
 /* Cancelling. A queued job leaves with the commit; a running one is told to stop. */

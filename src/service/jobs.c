@@ -1,10 +1,11 @@
 /* The list holds every job that has not ended, oldest first; the job log in orders.db has all of
  * them. The log leads: a job enters the list when its row is committed (apply) and leaves it when
  * its end is. So a crash at any point leaves a row that says queued or running, and recovery takes
- * it up again: both kinds may be done twice without harm (sending orders again changes nothing, a
+ * it up again: any kind may be done twice without harm (sending orders again changes nothing, a
  * training is a training).
  *
- * Each kind has one thread, which takes the oldest queued job of its kind. A state change that
+ * Imports have one thread, trainings and tunings another, which takes the oldest queued job,
+ * trainings first. A state change that
  * cannot be written is tried again every second; meanwhile the job stays in the list. On shutdown a
  * running job is stopped and its row left as it is: running. */
 #include "jobs_internal.h"
@@ -22,6 +23,7 @@
 
 #define JOBS_KEPT    1000u /* ended ones in the log */
 #define TRY_AGAIN_MS 1000
+#define STARTS_MAX   5 /* of a tuning: one that takes the process down is not begun for ever */
 
 struct job *jobs_find(struct jobs *jobs, int64_t id)
 {
@@ -158,22 +160,52 @@ static void end_row(struct jobs *jobs, struct job *job, int rc, const struct err
         row->error = str_of(err->text);
 }
 
-static void run_job(struct jobs *jobs, struct job *job)
+/* A training is waiting: back into the queue. Not if somebody cancelled it meanwhile. */
+static bool step_aside(struct jobs *jobs, struct job *job, struct job_row *row)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    bool aside = job->aside && !job->cancelled;
+    pthread_mutex_unlock(&jobs->mutex);
+    if (!aside)
+        return false;
+    row->state = JOB_QUEUED;
+    row->started_ms = 0;
+    row->done = --job->starts;
+    if (!write_state(jobs, row))
+        return true;
+    pthread_mutex_lock(&jobs->mutex);
+    aside = !job->cancelled;
+    if (aside) {
+        job->running = job->aside = false;
+        job->spent_ns += clock_mono_ns() - job->started_ns;
+        progress_init(&job->progress);
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    row->started_ms = job->started_ms;
+    return aside;
+}
+
+/* False: it is in the queue again. */
+static bool run_job(struct jobs *jobs, struct job *job)
 {
     static int (*const runs[])(struct shop *, struct job *, struct buf *, struct error *) = {
-        [JOB_IMPORT] = run_import, [JOB_TRAIN] = run_training};
+        [JOB_IMPORT] = run_import, [JOB_TRAIN] = run_training, [JOB_TUNE] = tunejob_run};
     struct error err = ERROR_INIT;
     struct buf report;
     struct job_row row = {.id = job->id,
                           .state = JOB_RUNNING,
                           .created_ms = job->created_ms,
-                          .started_ms = job->started_ms};
+                          .started_ms = job->started_ms,
+                          .done = ++job->starts};
     if (!write_state(jobs, &row))
-        return;
+        return true;
     log_info("job.started", "job=%lld kind=%s", (long long)job->id, job_kind_name(job->kind));
     buf_init(&report, 0);
-    int rc = runs[job->kind](jobs->shop, job, &report, &err);
-    if (rc == 0 || !is_stopping(jobs)) {
+    int rc = job->kind == JOB_TUNE && job->starts > STARTS_MAX
+                 ? error_set(&err, ERR_LIMIT, "given up: begun %d times, never ended", STARTS_MAX)
+                 : runs[job->kind](jobs->shop, job, &report, &err);
+    bool queued = rc == ERR_CANCELLED && !is_stopping(jobs) && step_aside(jobs, job, &row);
+    if (!queued && (rc == 0 || !is_stopping(jobs))) {
         end_row(jobs, job, rc, &err, &row);
         if (!report.failed)
             row.report = (struct str){report.ptr, report.len};
@@ -183,17 +215,25 @@ static void run_job(struct jobs *jobs, struct job *job)
                  log_text(err.text, (struct log_quoted[1]){0}));
     }
     buf_deinit(&report);
+    return !queued;
 }
 
-/* The oldest queued job of a kind, marked running; NULL: stopping. */
-static struct job *take_job(struct jobs *jobs, enum job_kind kind)
+static struct job *oldest_queued(struct jobs *jobs, enum job_kind kind)
+{
+    struct job *job = jobs->first;
+    while (job && (job->kind != kind || job->running || job->leaving))
+        job = job->next;
+    return job;
+}
+
+/* The oldest queued job of a kind, else of the next, marked running; NULL: stopping. */
+static struct job *take_job(struct jobs *jobs, enum job_kind kind, enum job_kind last)
 {
     struct job *job = NULL;
     pthread_mutex_lock(&jobs->mutex);
     while (!jobs->stopping && !job) {
-        for (job = jobs->first; job; job = job->next)
-            if (job->kind == kind && !job->running && !job->leaving)
-                break;
+        for (enum job_kind k = kind; k <= last && !job; k++)
+            job = oldest_queued(jobs, k);
         if (!job)
             pthread_cond_wait(&jobs->wake, &jobs->mutex);
     }
@@ -217,23 +257,23 @@ static void leave(struct jobs *jobs, struct job *job)
     job_free(jobs, job, job->ended);
 }
 
-static void work(struct jobs *jobs, enum job_kind kind)
+static void work(struct jobs *jobs, enum job_kind kind, enum job_kind last)
 {
-    for (struct job *job = take_job(jobs, kind); job; job = take_job(jobs, kind)) {
-        run_job(jobs, job);
-        leave(jobs, job);
-    }
+    struct job *job;
+    while ((job = take_job(jobs, kind, last)))
+        if (run_job(jobs, job))
+            leave(jobs, job);
 }
 
 static void *import_jobs(void *context)
 {
-    work(context, JOB_IMPORT);
+    work(context, JOB_IMPORT, JOB_IMPORT);
     return NULL;
 }
 
 static void *train_jobs(void *context)
 {
-    work(context, JOB_TRAIN);
+    work(context, JOB_TRAIN, JOB_TUNE);
     return NULL;
 }
 

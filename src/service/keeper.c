@@ -6,6 +6,8 @@
  *   the last one with anything new (train.interval), at most one a minute. Changes are counted from
  *   what the live model saw or, when a training failed since, from that attempt, so that a training
  *   that cannot succeed is not repeated for the same orders;
+ * - queues a tuning as train.tune says, when orders changed since the last and nothing is to be
+ *   trained;
  * - deletes orders older than orders.keep_days, a bite at a time, so that requests never wait for
  *   more than one. */
 #include "jobs_internal.h"
@@ -21,14 +23,17 @@
 #define EXPIRE_PAUSE_NS    (60 * 1000000000ull)
 #define EXPIRE_BITE        1000u
 #define EXPIRE_BITES       20u /* a tick */
-#define DAY_MS             (24 * 3600 * 1000LL)
+#define HOUR_MS            (3600 * 1000LL)
+#define DAY_MS             (24 * HOUR_MS)
+#define NIGHT_HOURS        3
 
 struct keeper {
     struct jobs *jobs;
     uint64_t tried_ns; /* the last automatic training; 0: none */
     uint64_t tried_changes;
     int64_t tried_ms;
-    bool expired; /* nothing old was left at expired_ns */
+    uint64_t refused_ns; /* the last automatic tuning that could not be queued; 0: none */
+    bool expired;        /* nothing old was left at expired_ns */
     uint64_t expired_ns;
 };
 
@@ -66,6 +71,53 @@ static void train_when_due(struct keeper *k)
     k->tried_ms = clock_wall_ms();
     k->tried_changes = changes;
     log_info("train.automatic", "job=%lld", (long long)self.job_id);
+}
+
+static bool at_night(const struct settings *settings, int64_t now_ms)
+{
+    int64_t hour = now_ms / HOUR_MS % 24;
+    return (hour + 24 - settings->tune_hour) % 24 < NIGHT_HOURS;
+}
+
+static bool tuning_due(struct keeper *k, uint64_t changes)
+{
+    struct jobs *jobs = k->jobs;
+    const struct settings *settings = jobs->shop->settings;
+    enum tune_when when;
+    int64_t every_ms, now_ms = clock_wall_ms();
+    if (!settings_parse_tune(str_of(settings->tune), &when, &every_ms) || when == TUNE_OFF ||
+        !settings->rehearse)
+        return false;
+    if (when == TUNE_NIGHTLY)
+        every_ms = DAY_MS / 2;
+    struct model *model = live_ref(jobs->shop->live);
+    bool trained = model != NULL;
+    model_unref(model);
+    pthread_mutex_lock(&jobs->mutex);
+    bool due = changes > jobs->tuned_changes && now_ms - jobs->tuned_ms >= every_ms;
+    for (struct job *job = jobs->first; job && due; job = job->next)
+        due = job->kind == JOB_IMPORT;
+    pthread_mutex_unlock(&jobs->mutex);
+    return due && trained && (when != TUNE_NIGHTLY || at_night(settings, now_ms)) &&
+           !training_due(k, changes);
+}
+
+static void tune_when_due(struct keeper *k)
+{
+    uint64_t now_ns = clock_mono_ns(), changes = atomic_load(&k->jobs->changes);
+    if (k->refused_ns && now_ns - k->refused_ns < AUTOMATIC_PAUSE_NS)
+        return;
+    if (!tuning_due(k, changes))
+        return;
+    struct error err = ERROR_INIT;
+    struct job_submit_op self;
+    jobs_tune_prepare(&self, changes);
+    if (shop_write_wait(k->jobs->shop, &self.op, &err) != 0) {
+        k->refused_ns = now_ns;
+        log_warn("tune.automatic", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+        return;
+    }
+    log_info("tune.automatic", "job=%lld", (long long)self.job_id);
 }
 
 static bool is_stopping(struct jobs *jobs)
@@ -143,6 +195,7 @@ void *keep_house(void *context)
         memory_settle(jobs->shop);
         live_sweep(jobs->shop->live);
         train_when_due(&keeper);
+        tune_when_due(&keeper);
         expire_old(&keeper);
         pthread_mutex_lock(&jobs->mutex);
         if (!jobs->stopping)

@@ -65,6 +65,16 @@ bool settings_parse_duration(struct str text, int64_t *ms)
     return true;
 }
 
+bool settings_parse_tune(struct str text, enum tune_when *when, int64_t *every_ms)
+{
+    *when = str_eq(text, STR("off")) ? TUNE_OFF : TUNE_NIGHTLY;
+    *every_ms = 0;
+    if (*when == TUNE_OFF || str_eq(text, STR("nightly")))
+        return true;
+    *when = TUNE_EVERY;
+    return settings_parse_duration(text, every_ms) && *every_ms >= 1000;
+}
+
 static const char *expectation(enum option_type type)
 {
     switch (type) {
@@ -165,6 +175,8 @@ static int set_text(struct settings *s, const struct option *o, struct str text,
                     struct error *err)
 {
     enum log_level level;
+    enum tune_when when;
+    int64_t every_ms;
     if (text.len >= o->room)
         return refuse(o, place, text, "too long", err);
     if (o->min > 0 && text.len == 0)
@@ -173,6 +185,10 @@ static int set_text(struct settings *s, const struct option *o, struct str text,
         return refuse(o, place, text, "expected a share such as 0.1% or a count such as 25", err);
     if (o->offset == offsetof(struct settings, log_level) && !log_level_parse(text, &level))
         return refuse(o, place, text, "expected error, warn, info or debug", err);
+    if (o->offset == offsetof(struct settings, tune) &&
+        !settings_parse_tune(text, &when, &every_ms))
+        return refuse(o, place, text, "expected off, nightly or a time of at least 1s such as 24h",
+                      err);
     char *field = (char *)s + o->offset;
     memcpy(field, text.ptr ? text.ptr : "", text.len);
     field[text.len] = '\0';

@@ -56,6 +56,14 @@ const struct option settings_options[] = {
      "first choose the recipe on the newest tenth of the orders (up to 3 million lines)"},
     {"train", "gate", "gate", TYPE_SWITCH, AT(gate), 0, 0, "true",
      "store a model that the rehearsal shows to be worse than the live one, but do not serve it"},
+    {"train", "tune", "train-tune", TYPE_TEXT, AT(tune), 1, 0, "off",
+     "search by itself, as `basketd tune` does, for better parameters to train with: off, nightly "
+     "or "
+     "how often (24h); only with train.rehearse and new orders, and trainings go first"},
+    {"train", "tune_hour", "train-tune-hour", TYPE_U32, AT(tune_hour), 0, 23, "2",
+     "hour (UTC) from which the nightly search may begin, within three hours"},
+    {"train", "tune_budget", "train-tune-budget", TYPE_DURATION, AT(tune_budget_ms), 1, 86400,
+     "30m", "time that such a search may take"},
     {"train", "max_length", "max-length", TYPE_U32, AT(max_length), 2, 8, "4",
      "items in an itemset"},
     {"train", "max_itemsets", "max-itemsets", TYPE_U64, AT(max_itemsets), 1000, 1e9, "4000000",

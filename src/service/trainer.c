@@ -234,9 +234,6 @@ static struct str name_of(void *context, uint32_t item_key)
     return t->names[low];
 }
 
-/* Lines that a rehearsal may have: it learns nearly all of them once more. */
-#define REHEARSAL_LINES_MAX 3000000u
-
 /* Fits the recipe and judges it on the newest orders; without, the live model's recipe goes on. */
 static int rehearse_training(struct training *t, struct error *err)
 {

@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4200
 #define DRAWS_MAX  1000000
+#define LOG_BYTES  (4 << 20)
 
 struct search {
     const struct tuning_request *request;
@@ -63,19 +65,41 @@ static int take_line(struct search *s, const char *text)
     return kept ? 0 : ERR_NOMEM;
 }
 
+/* Old searches' tries are of no more use; they are dropped when they have become many. */
 static int read_log(struct search *s, const char *path, struct error *err)
 {
     char *text = NULL;
     size_t room = 0;
-    FILE *file = fopen(path, "r");
+    ssize_t length;
+    bool torn = false;
     int rc = 0;
-    if (!file)
-        return errno == ENOENT ? 0 : error_set_errno(err, ERR_IO, errno, "%s", path);
-    while (rc == 0 && getline(&text, &room, file) > 0)
+    while (rc == 0 && (length = getline(&text, &room, s->log)) > 0) {
         rc = take_line(s, text);
+        torn = text[length - 1] != '\n';
+    }
     free(text);
-    fclose(file);
-    return rc ? error_set(err, ERR_NOMEM, "tuning: out of memory") : 0;
+    if (rc)
+        return error_set(err, ERR_NOMEM, "tuning: out of memory");
+    if (torn)
+        fputc('\n', s->log);
+    if (s->done.count == 0 && ftello(s->log) > LOG_BYTES && ftruncate(fileno(s->log), 0) != 0)
+        return error_set_errno(err, ERR_IO, errno, "%s", path);
+    return 0;
+}
+
+static int open_log(struct search *s, const char *path, struct error *err)
+{
+    s->log = fopen(path, "a+");
+    if (!s->log)
+        return error_set_errno(err, ERR_IO, errno, "%s", path);
+    if (flock(fileno(s->log), LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    int number = errno;
+    fclose(s->log);
+    s->log = NULL;
+    return number == EWOULDBLOCK
+               ? error_set(err, ERR_CONFLICT, "%s: another search is at work here", path)
+               : error_set_errno(err, ERR_IO, number, "%s", path);
 }
 
 static int note_try(void *context, const struct tune_try *t, struct error *err)
@@ -99,12 +123,11 @@ static int search(struct search *s, const struct evaldata *data, struct tuning_r
     char path[PATH_BYTES];
     path_of(q->data, "tune.ndjson", path);
     s->hash = data->hash;
-    int rc = read_log(s, path, err);
+    int rc = open_log(s, path, err);
+    if (rc == 0)
+        rc = read_log(s, path, err);
     if (rc)
         return rc;
-    s->log = fopen(path, "a");
-    if (!s->log)
-        return error_set_errno(err, ERR_IO, errno, "%s", path);
     const struct tune_params params = {
         .mix = q->mix,
         .tries = q->tries,
@@ -118,9 +141,7 @@ static int search(struct search *s, const struct evaldata *data, struct tuning_r
         .tried = note_try,
         .context = s};
     report->resumed = (uint32_t)s->done.count;
-    rc = tune(&data->orders, &params, &report->tuned, err);
-    fclose(s->log);
-    return rc;
+    return tune(&data->orders, &params, &report->tuned, err);
 }
 
 /* The file with all surfaces, an empty object when there is none. */
@@ -178,7 +199,8 @@ static int adopt(const struct tuning_request *q, const struct tuning_report *rep
 int tuning_run(const struct tuning_request *request, struct tuning_report *report,
                struct error *err)
 {
-    const struct evaldata_request asked = {.data = request->data, .progress = request->progress};
+    const struct evaldata_request asked = {
+        .data = request->data, .through = request->through, .progress = request->progress};
     struct search s = {.request = request};
     struct evaldata data;
     *report = (struct tuning_report){0};
@@ -190,6 +212,8 @@ int tuning_run(const struct tuning_request *request, struct tuning_report *repor
     evaldata_deinit(&data);
     if (rc == 0 && report->tuned.adopted)
         rc = adopt(request, report, err);
+    if (s.log)
+        fclose(s.log);
     return rc;
 }
 

@@ -18,6 +18,8 @@ static const char UPDATE[] =
 static const char GET[] = "SELECT " COLUMNS " FROM jobs WHERE job_id = ?1";
 static const char LIST[] =
     "SELECT " COLUMNS " FROM jobs WHERE job_id < ?1 ORDER BY job_id DESC LIMIT ?2";
+static const char NEWEST[] =
+    "SELECT " COLUMNS " FROM jobs WHERE kind = ?1 ORDER BY job_id DESC LIMIT 1";
 static const char INTERRUPT[] = "UPDATE jobs SET state = 'interrupted', finished_ms = ?1 "
                                 "WHERE state = 'running'";
 static const char UNFINISHED[] = "SELECT " COLUMNS " FROM jobs "
@@ -27,7 +29,7 @@ static const char PRUNE[] =
     "(SELECT job_id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') "
     "ORDER BY job_id DESC LIMIT ?1)";
 
-static const char *const KIND_NAMES[JOB_KIND_COUNT] = {"import", "train"};
+static const char *const KIND_NAMES[JOB_KIND_COUNT] = {"import", "train", "tune"};
 static const char *const STATE_NAMES[JOB_STATE_COUNT] = {"queued", "running",   "done",
                                                          "failed", "cancelled", "interrupted"};
 
@@ -156,6 +158,18 @@ int joblog_list(struct db *db, int64_t before, uint32_t limit, job_visitor visit
         return rc;
     sqlite3_bind_int64(s, 1, before ? before : INT64_MAX);
     sqlite3_bind_int64(s, 2, limit);
+    return visit_jobs(db, s, visit, context, &visited, err);
+}
+
+int joblog_newest(struct db *db, enum job_kind kind, job_visitor visit, void *context,
+                  struct error *err)
+{
+    sqlite3_stmt *s;
+    uint32_t visited;
+    int rc = sql_prepare(db, NEWEST, &s, err);
+    if (rc)
+        return rc;
+    sql_bind_str(s, 1, str_of(job_kind_name(kind)));
     return visit_jobs(db, s, visit, context, &visited, err);
 }
 

@@ -1,8 +1,9 @@
 """basketd tune: tries, goes on, says what it adopted; trainings read it."""
 import json
 import random
+import time
 
-from conftest import run
+from conftest import Server, problem, run
 
 ITEMS = 60
 
@@ -68,3 +69,69 @@ def test_what_is_wrong_is_told(tmp_path):
     run("import", "--data", few, tmp_path / "few.ndjson")
     done = run("tune", "--data", few, check=False)
     assert done.returncode == 1 and ("too few" in done.stderr or "no question" in done.stderr)
+
+
+def newest(server, kind):
+    return next((job for job in server.get("/jobs").json()["jobs"] if job["kind"] == kind), None)
+
+
+def wait_for(what, seconds=60):
+    for _ in range(seconds * 20):
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it does not come")
+
+
+def running(server):
+    job = newest(server, "tune")
+    return job if job and job["state"] == "running" and (job["done"] or 0) >= 1 else None
+
+
+def test_the_server_tunes_by_itself(tmp_path):
+    data = tmp_path / "data"
+    shop(data, tmp_path)
+    run("train", "--data", data)
+    server = Server(data, "--train-tune", "1h", "--train-tune-budget", "1h")
+    job = wait_for(lambda: running(server))
+    assert job["step"] == "trying menus" and job["total"] == 27 + 9 + 3
+    refused = run("tune", "--data", data, check=False)
+    assert refused.returncode == 1 and "another search is at work" in refused.stderr
+    slow = []
+    for n in range(200):
+        begin = time.monotonic()
+        assert server.get("/recommend", params={"items": f"i{n % ITEMS}"}).status_code == 200
+        slow.append(time.monotonic() - begin)
+    assert sorted(slow)[100] < 0.1
+    server.kill()
+
+    tries = (data / "tune.ndjson").read_bytes().count(b"\n")
+    assert tries >= 1
+    server = Server(data, "--train-tune", "1h", "--train-tune-budget", "1h")
+    server.ingest({"order_id": "late", "items": [{"item_id": "i1"}, {"item_id": "i2"}]})
+    done = server.wait_job(job["id"])
+    assert done["state"] == "done" and newest(server, "tune")["id"] == job["id"]
+    basket = done["report"]["surfaces"][0]
+    assert basket["resumed"] == tries and basket["tries"] == 27 + 9 + 3 - tries and basket["complete"]
+    assert basket["adopted"] == (basket["difference"]["low"] > 0)
+    adopted = json.loads((data / "tuned.json").read_text()) if (data / "tuned.json").exists() else {}
+    assert ("basket" in adopted) == basket["adopted"]
+    trained = server.wait_job(server.post("/train").json()["id"])
+    assert trained["state"] == "done"
+    assert server.stop() == 0
+
+
+def test_a_search_of_the_server_can_be_cancelled_and_must_be_said_right(tmp_path):
+    data = tmp_path / "data"
+    shop(data, tmp_path)
+    run("train", "--data", data)
+    server = Server(data, "--train-tune", "1h")
+    job = wait_for(lambda: running(server))
+    assert server("DELETE", f"/jobs/{job['id']}").status_code == 202
+    assert server.wait_job(job["id"])["state"] == "cancelled"
+    problem(server("DELETE", f"/jobs/{job['id']}"), 409)
+    assert server.stop() == 0
+    for value in ("sometimes", "0s", ""):
+        done = run("config", "--train-tune", value, check=False)
+        assert done.returncode != 0 and "train.tune" in done.stderr

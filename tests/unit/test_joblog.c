@@ -136,6 +136,20 @@ static void only_ended_jobs_are_pruned_and_ids_are_never_reused(void **state)
     assert_int_equal(add_job(JOB_TRAIN, JOB_QUEUED).id, 5);
 }
 
+static void the_newest_of_a_kind_is_found(void **state)
+{
+    (void)state;
+    struct ids_seen seen = {0};
+    assert_int_equal(joblog_newest(db, JOB_TUNE, note_id, &seen, NULL), 0);
+    assert_int_equal(seen.count, 0);
+    add_job(JOB_TUNE, JOB_DONE);
+    int64_t newest = add_job(JOB_TUNE, JOB_CANCELLED).id;
+    add_job(JOB_TRAIN, JOB_DONE);
+    assert_int_equal(joblog_newest(db, JOB_TUNE, note_id, &seen, NULL), 0);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.id[0], newest);
+}
+
 static void a_job_of_an_unknown_state_is_damage(void **state)
 {
     (void)state;
@@ -154,6 +168,7 @@ int main(void)
         TEST(jobs_are_listed_newest_first_by_pages),
         TEST(running_jobs_are_found_interrupted_at_the_start),
         TEST(only_ended_jobs_are_pruned_and_ids_are_never_reused),
+        TEST(the_newest_of_a_kind_is_found),
         TEST(a_job_of_an_unknown_state_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,23 @@ static void another_thread_stops_the_work(void **state)
     assert_ptr_equal(result, &p);
 }
 
+static void a_part_is_cancelled_with_the_whole(void **state)
+{
+    struct progress whole, part;
+    (void)state;
+    progress_init(&whole);
+    progress_init_part(&part, &whole);
+    progress_begin(&whole, "all of it", 3);
+    progress_begin(&part, "a piece", 100);
+    assert_false(progress_step(&part, 5));
+    assert_int_equal(atomic_load(&whole.done), 0);
+    progress_cancel(&whole);
+    assert_true(progress_step(&part, 1));
+    progress_init(&whole);
+    progress_cancel(&part);
+    assert_false(progress_cancelled(&whole));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +111,7 @@ int main(void)
         cmocka_unit_test(nobody_need_watch),
         cmocka_unit_test(many_threads_count_together),
         cmocka_unit_test(another_thread_stops_the_work),
+        cmocka_unit_test(a_part_is_cancelled_with_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,138 @@
+/* A tuning as a job of a serving shop: the search of service/tuning.h for both surfaces, on the
+ * orders that were there when it was queued. So what tune.ndjson has of it counts after a restart
+ * although more orders have come. It runs in a thread of its own, so that its low priority, which
+ * threads inherit and nobody may raise again, goes when it ends. */
+#include "jobs_internal.h"
+
+#include "base/clock.h"
+#include "service/shop.h"
+#include "service/trainer.h"
+#include "service/tuning.h"
+
+#include <jansson.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define PRIORITY 10 /* nice */
+
+void tune_request_json(const struct tune_request *request, struct buf *out)
+{
+    buf_printf(out, "{\"through\":%llu,\"changes\":%llu}", (unsigned long long)request->through,
+               (unsigned long long)request->changes);
+}
+
+int tune_request_parse(struct str json, struct tune_request *out, struct error *err)
+{
+    json_error_t problem;
+    json_t *root = json_loadb(json.ptr ? json.ptr : "", json.len, 0, &problem);
+    if (!root && json_error_code(&problem) == json_error_out_of_memory)
+        return error_set(err, ERR_NOMEM, "job request: out of memory");
+    json_int_t through = json_integer_value(json_object_get(root, "through"));
+    json_int_t changes = json_integer_value(json_object_get(root, "changes"));
+    json_decref(root);
+    if (through <= 0 || changes <= 0)
+        return error_set(err, ERR_CORRUPT, "job request: not as it was written");
+    *out = (struct tune_request){(uint64_t)through, (uint64_t)changes};
+    return 0;
+}
+
+struct tuner {
+    struct shop *shop;
+    struct job *job;
+    struct buf *report;
+    struct error error;
+    int rc;
+};
+
+static int check_size(struct shop *shop, struct error *err)
+{
+    uint64_t limit = shop->settings->memory_limit_bytes;
+    struct dataset_shape shape;
+    struct estimate needed;
+    struct recipe menu;
+    int rc = train_estimate(shop, &shape, &needed, err);
+    if (rc)
+        return rc;
+    if (shape.lines > REHEARSAL_LINES_MAX)
+        return error_set(err, ERR_LIMIT,
+                         "%llu order lines: trainings of more than %u are not rehearsed and would "
+                         "not use what a tuning finds",
+                         (unsigned long long)shape.lines, REHEARSAL_LINES_MAX);
+    if (limit && needed.peak_bytes > limit)
+        return error_set(
+            err, ERR_LIMIT, "memory-limit: tuning may need %llu MiB, the limit is %llu MiB",
+            (unsigned long long)(needed.peak_bytes >> 20), (unsigned long long)(limit >> 20));
+    return tuning_menu(shop->settings->data, 1, &menu, err); /* that tuned.json can be read */
+}
+
+static void skipped(enum mix_kind mix, const char *why, struct buf *out)
+{
+    buf_printf(out, "{\"surface\":\"%s\",\"skipped\":", mix_name(mix));
+    buf_json_str(out, str_of(why));
+    buf_char(out, '}');
+}
+
+/* A surface with too few orders is left out, and said so. */
+static int tune_surface(struct tuner *t, enum mix_kind mix, int64_t budget_ms)
+{
+    const struct settings *s = t->shop->settings;
+    const struct tuning_request request = {.data = s->data,
+                                           .mix = mix,
+                                           .seed = 1,
+                                           .keep = s->neighbours,
+                                           .budget_ms = budget_ms > 0 ? budget_ms : 1,
+                                           .through = t->job->tune.through,
+                                           .threads = s->threads,
+                                           .progress = &t->job->progress};
+    struct tuning_report report;
+    struct error local = ERROR_INIT;
+    int rc = tuning_run(&request, &report, &local);
+    if (rc == 0)
+        tuning_json(&request, &report, t->report);
+    else if (rc == ERR_INVALID)
+        skipped(mix, local.text, t->report);
+    else
+        return error_set(&t->error, rc, "%s", local.text);
+    return 0;
+}
+
+static int tune_both(struct tuner *t)
+{
+    uint64_t begin_ns = clock_mono_ns() - t->job->spent_ns;
+    int64_t budget_ms = t->shop->settings->tune_budget_ms;
+    int rc = check_size(t->shop, &t->error);
+    if (rc)
+        return rc;
+    buf_text(t->report, "{\"surfaces\":[");
+    int64_t spent_ms = (int64_t)((clock_mono_ns() - begin_ns) / 1000000);
+    rc = tune_surface(t, MIX_BASKET, budget_ms / 2 - spent_ms);
+    if (rc)
+        return rc;
+    buf_char(t->report, ',');
+    spent_ms = (int64_t)((clock_mono_ns() - begin_ns) / 1000000);
+    rc = tune_surface(t, MIX_PERSONAL, budget_ms - spent_ms);
+    buf_text(t->report, "]}");
+    return rc;
+}
+
+static void *run_tuner(void *context)
+{
+    struct tuner *t = context;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(),
+                      PRIORITY); /* where it is not allowed: without */
+    t->rc = tune_both(t);
+    return NULL;
+}
+
+int tunejob_run(struct shop *shop, struct job *job, struct buf *report, struct error *err)
+{
+    struct tuner t = {.shop = shop, .job = job, .report = report, .error = ERROR_INIT};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_tuner, &t) != 0)
+        return error_set(err, ERR_NOMEM, "tuning: cannot start a thread");
+    pthread_join(thread, NULL);
+    if (t.rc == 0)
+        return 0;
+    buf_clear(report);
+    return error_set(err, t.rc, "%s", t.error.text);
+}
