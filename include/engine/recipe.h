@@ -31,6 +31,7 @@ enum learner_kind {
     LEARNER_SEQUENCE,
     LEARNER_LOWRANK,
     LEARNER_SGNS,
+    LEARNER_SOFTMAX,
     LEARNER_COUNT
 };
 const char *learner_name(enum learner_kind learner); /* "cosine", … */
@@ -44,7 +45,7 @@ struct ingredient {
     float unit_power;    /* ridge: a unit of b items counts b^-unit_power */
     uint32_t distance;   /* sequence: D */
     float gap_power, count_power, source_power, target_power; /* sequence */
-    uint32_t rank; /* lowrank, sgns: dimensions, at most 512;
+    uint32_t rank; /* lowrank, sgns, softmax: dimensions, at most 512;
                       sgns: a multiple of 8 */
 };
 

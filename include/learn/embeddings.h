@@ -14,9 +14,11 @@ struct embeddings {
 void embeddings_deinit(struct embeddings *e);
 
 enum embeddings_weight {
-    EMBEDDINGS_ODDS,  /* exp of the score, at most 8: the odds that the two were bought together
-                         rather than drawn by chance, as skip-gram with negative sampling has it */
-    EMBEDDINGS_SCORE, /* the score, entries above 0 only */
+    EMBEDDINGS_ODDS,   /* exp of the score, at most 8: the odds that the two were bought together
+                          rather than drawn by chance, as skip-gram with negative sampling has it */
+    EMBEDDINGS_SCORE,  /* the score, entries above 0 only */
+    EMBEDDINGS_MARGIN, /* the score less that of the best item left out, for scores of which only
+                          the differences mean something */
 };
 
 struct embeddings_rows_params {

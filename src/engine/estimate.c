@@ -17,6 +17,7 @@
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
+#include "learn/softmax.h"
 
 #define DEFAULT_ITEMSETS   4000000u
 #define DEFAULT_RULES      1000000u
@@ -173,6 +174,14 @@ static uint64_t lowrank_bytes(const struct shop_size *s, const struct ingredient
                   embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
 }
 
+static uint64_t softmax_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
+{
+    struct softmax_params params = {.dimensions = g->rank};
+    uint64_t items = s->orders->items, vectors = items * g->rank * 2 * sizeof(float);
+    return larger(softmax_estimate_bytes(&s->shoppers, &params),
+                  embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
+}
+
 /* While one ingredient's rows are made; all ridges of a matrix may be made at once. */
 static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
 {
@@ -197,6 +206,8 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
                                          vectors_bytes(s));
     case LEARNER_LOWRANK:
         return lowrank_bytes(s, g, k);
+    case LEARNER_SOFTMAX:
+        return softmax_bytes(s, g, k);
     case LEARNER_SEQUENCE:
         return sequence_estimate_bytes(&s->shoppers, &sequence);
     case LEARNER_COUNT:

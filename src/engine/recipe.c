@@ -17,8 +17,8 @@ const char *matrix_name(enum matrix_kind kind)
 
 const char *learner_name(enum learner_kind learner)
 {
-    static const char *const names[] = {"cosine", "jaccard",  "llr",     "confidence",
-                                        "ridge",  "sequence", "lowrank", "sgns"};
+    static const char *const names[] = {"cosine",   "jaccard", "llr",  "confidence", "ridge",
+                                        "sequence", "lowrank", "sgns", "softmax"};
     _Static_assert(sizeof names / sizeof *names == LEARNER_COUNT, "one name each");
     assert(learner < LEARNER_COUNT);
     return names[learner];
@@ -80,10 +80,18 @@ static bool in_range(float x, float low, float high)
     return x >= low && x <= high; /* false for NaN */
 }
 
+static bool has_rank(const struct ingredient *g)
+{
+    return g->learner == LEARNER_LOWRANK || g->learner == LEARNER_SGNS ||
+           g->learner == LEARNER_SOFTMAX;
+}
+
 static const char *ingredient_fault(const struct ingredient *g)
 {
     bool walks = g->matrix == MATRIX_NEXT, is_sequence = g->learner == LEARNER_SEQUENCE;
-    if (g->matrix >= MATRIX_COUNT || g->learner >= LEARNER_COUNT || walks != is_sequence)
+    bool of_histories = g->learner == LEARNER_SOFTMAX;
+    if (g->matrix >= MATRIX_COUNT || g->learner >= LEARNER_COUNT || walks != is_sequence ||
+        (of_histories && g->matrix != MATRIX_SHOPPERS))
         return "a learner in a matrix that it does not make";
     if (!in_range(g->share, 0, 1e6f))
         return "share";
@@ -95,8 +103,7 @@ static const char *ingredient_fault(const struct ingredient *g)
                         !in_range(g->gap_power, 0, 4) || !in_range(g->count_power, 0, 2) ||
                         !in_range(g->source_power, 0, 2) || !in_range(g->target_power, 0, 2)))
         return "distance or a power of a sequence";
-    if ((g->learner == LEARNER_LOWRANK || g->learner == LEARNER_SGNS) &&
-        (g->rank == 0 || g->rank > RANK_MAX))
+    if (has_rank(g) && (g->rank == 0 || g->rank > RANK_MAX))
         return "rank";
     if (g->learner == LEARNER_SGNS && g->rank % 8)
         return "rank of an sgns, a multiple of 8";
@@ -155,7 +162,7 @@ static void ingredient_json(const struct ingredient *g, struct buf *out)
         member(out, "source_power", plain(g->source_power));
         member(out, "target_power", plain(g->target_power));
     }
-    if (g->learner == LEARNER_LOWRANK || g->learner == LEARNER_SGNS)
+    if (has_rank(g))
         member(out, "rank", g->rank);
     buf_char(out, '}');
 }

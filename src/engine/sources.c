@@ -9,6 +9,7 @@
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
+#include "learn/softmax.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -129,6 +130,26 @@ static int make_lowrank(struct sources *s, uint32_t x, const struct csr *units, 
     return rc;
 }
 
+static int make_softmax(struct sources *s, uint32_t x, struct error *err)
+{
+    const struct softmax_params params = {.dimensions = s->recipe->ingredients[x].rank,
+                                          .progress = s->params.progress};
+    const struct embeddings_rows_params best = {.k = keep_of(s),
+                                                .weight = EMBEDDINGS_MARGIN,
+                                                .threads = s->params.threads,
+                                                .progress = s->params.progress};
+    struct embeddings vectors;
+    struct csr made;
+    int rc = softmax_train(&s->histories, &params, &vectors, err);
+    if (rc)
+        return rc;
+    rc = embeddings_rows(&vectors, &best, &made, err);
+    embeddings_deinit(&vectors);
+    if (rc == 0)
+        take_rows(s, x, made);
+    return rc;
+}
+
 static int make_sequence(struct sources *s, uint32_t x, struct error *err)
 {
     const struct ingredient *g = &s->recipe->ingredients[x];
@@ -178,6 +199,8 @@ static int make_rows(struct sources *s, uint32_t x, const struct csr *units,
         return make_sequence(s, x, err);
     case LEARNER_LOWRANK:
         return make_lowrank(s, x, units, err);
+    case LEARNER_SOFTMAX:
+        return make_softmax(s, x, err);
     case LEARNER_COUNT:
         break;
     }

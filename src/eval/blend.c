@@ -6,6 +6,7 @@
 #include "eval/fit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static enum mix_kind mix_of(const struct split *split)
 {
@@ -42,6 +43,20 @@ static int make_rows(const struct training *t, const struct recipe *recipe, cons
     return rc;
 }
 
+/* As leave-last-out does without refit: then what the fit has made is what would be made again. */
+static bool is_same_training(const struct dataset *a, const struct dataset *b)
+{
+    return a->item_count == b->item_count && a->basket_count == b->basket_count &&
+           csr_entries(&a->baskets) == csr_entries(&b->baskets) &&
+           !memcmp(a->item_key, b->item_key, a->item_count * sizeof *a->item_key) &&
+           !memcmp(a->user, b->user, a->basket_count * sizeof *a->user) &&
+           !memcmp(a->time_ms, b->time_ms, a->basket_count * sizeof *a->time_ms) &&
+           !memcmp(a->baskets.start, b->baskets.start,
+                   (a->basket_count + 1ULL) * sizeof *a->baskets.start) &&
+           !memcmp(a->baskets.column, b->baskets.column,
+                   csr_entries(&a->baskets) * sizeof *a->baskets.column);
+}
+
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err)
 {
     enum mix_kind kind = mix_of(&t->split);
@@ -50,11 +65,15 @@ int entrant_train_blend(const struct training *t, struct contender *out, struct 
     struct fit_params params = {.threads = t->threads, .progress = t->progress};
     float *prior = NULL;
     recipe_menu(&recipe, t->split.train.item_count);
-    int rc = t->earlier
-                 ? recipe_fit(&t->earlier->split, &recipe, kind, &params, &recipe, NULL, NULL, err)
-                 : 0;
+    const struct training *earlier = t->earlier;
+    bool again = !earlier || !is_same_training(&earlier->split.train, &t->split.train);
+    struct fit_report report = {0};
+    int rc = 0;
+    if (earlier)
+        rc = recipe_fit(&earlier->split, &recipe, kind, &params, &recipe, again ? NULL : rows,
+                        &report, err);
     const struct mix *mix = &recipe.mixes[kind];
-    if (rc == 0)
+    if (rc == 0 && (again || !report.fitted))
         rc = make_rows(t, &recipe, mix, rows, err);
     if (rc == 0 && !MEM_NEW(prior, t->split.train.item_count))
         rc = error_set(err, ERR_NOMEM, "training: out of memory");

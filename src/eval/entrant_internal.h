@@ -13,6 +13,7 @@ float entrant_decay(const struct training *t); /* that one */
 int entrant_train_ridge(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_lowrank(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_sgns(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_softmax(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_ials(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_stan(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_vmis(const struct training *t, struct contender *out, struct error *err);

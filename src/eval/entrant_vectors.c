@@ -4,6 +4,7 @@
 #include "eval/contender_vectors.h"
 #include "learn/lowrank.h"
 #include "learn/sgns.h"
+#include "learn/softmax.h"
 
 #define LOWRANK_DECAY .8f
 
@@ -39,4 +40,12 @@ int entrant_train_ials(const struct training *t, struct contender *out, struct e
     struct ials made;
     int rc = ials_train(t->units, &params, &made, err);
     return rc ? rc : contender_ials("ials", &made, &t->split, t->threads, out, err);
+}
+
+int entrant_train_softmax(const struct training *t, struct contender *out, struct error *err)
+{
+    const struct softmax_params params = {.seed = t->seed, .progress = t->progress};
+    struct embeddings vectors;
+    int rc = softmax_train(&t->histories, &params, &vectors, err);
+    return rc ? rc : contender_vectors("softmax", &vectors, entrant_decay(t), out, err);
 }

@@ -54,6 +54,7 @@ void recipe_menu(struct recipe *r, uint32_t items)
     add_ridge(r, MATRIX_SHOPPERS, k, 20, 0);
     add_ridge(r, MATRIX_SHOPPERS, k, 200, 0);
     add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .rank = 128});
+    add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_SOFTMAX, .rank = 64});
     add_sequence(r, 0.7f, 0.35f, 0);
     add_sequence(r, 0.7f, 0.2f, 0.1f);
     add_sequence(r, 1, 0.5f, 0.1f);

@@ -73,6 +73,13 @@ static float odds(float score)
     return score < LN_ODDS_MAX ? expf(score) : ODDS_MAX;
 }
 
+static float weight_of(enum embeddings_weight weight, float score, float left_out)
+{
+    return weight == EMBEDDINGS_ODDS     ? odds(score)
+           : weight == EMBEDDINGS_MARGIN ? score - left_out
+                                         : score;
+}
+
 static bool all_below(const float *scores, float floor)
 {
     int reached = 0;
@@ -121,8 +128,10 @@ static void put_row(struct job *job, uint32_t row, struct shortlist *s, struct t
         topk_offer(&best, select_item(s->entry[n]), select_score(s->entry[n]), 0);
     rows_put(&job->rows, row, &best);
     float *value = job->rows.made.value + job->rows.room[row];
-    for (uint32_t n = 0; n < best.count && job->params->weight == EMBEDDINGS_ODDS; n++)
-        value[n] = odds(value[n]);
+    if (job->params->weight == EMBEDDINGS_MARGIN && best.count)
+        job->rows.length[row]--; /* the best one left out */
+    for (uint32_t n = 0; n < job->rows.length[row]; n++)
+        value[n] = weight_of(job->params->weight, value[n], best.entries[best.count - 1].score);
 }
 
 /* The cells to look at into the first places of cell[]. */
@@ -282,7 +291,8 @@ int embeddings_rows(const struct embeddings *e, const struct embeddings_rows_par
 {
     uint32_t items = e->item_count, workers = parallel_workers(params->threads);
     struct job job = {.e = e, .params = params};
-    job.k = items > 0 && params->k > items - 1 ? items - 1 : params->k;
+    job.k = params->k + (params->weight == EMBEDDINGS_MARGIN);
+    job.k = items > 0 && job.k > items - 1 ? items - 1 : job.k;
     job.floor = params->weight == EMBEDDINGS_SCORE ? FLT_MIN : -INFINITY;
     progress_begin(params->progress, "ranking embeddings", items);
     int status = prepare(&job, err);

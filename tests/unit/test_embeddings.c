@@ -70,6 +70,40 @@ static void rows_equal_plain_loops(void **state)
     }
 }
 
+/* The scores less that of the next one, which is no longer there; of all others the last. */
+static void a_margin_is_what_is_above_the_best_left_out(void **state)
+{
+    struct embeddings e;
+    struct csr rows, margins;
+    struct embeddings_rows_params params = {.k = 11, .weight = EMBEDDINGS_SCORE};
+    (void)state;
+    random_vectors(300, 24, &e);
+    assert_int_equal(embeddings_rows(&e, &params, &rows, NULL), 0);
+    params = (struct embeddings_rows_params){.k = 10, .weight = EMBEDDINGS_MARGIN};
+    assert_int_equal(embeddings_rows(&e, &params, &margins, NULL), 0);
+    for (uint32_t i = 0; i < 300; i++) {
+        uint64_t from = rows.start[i], to = margins.start[i];
+        assert_int_equal(margins.start[i + 1] - to, 10);
+        for (uint32_t x = 0; x < 10; x++) {
+            assert_int_equal(margins.column[to + x], rows.column[from + x]);
+            assert_true(margins.value[to + x] == rows.value[from + x] - rows.value[from + 10]);
+        }
+    }
+    csr_deinit(&rows);
+    csr_deinit(&margins);
+    embeddings_deinit(&e);
+    random_vectors(3, 24, &e);
+    assert_int_equal(embeddings_rows(&e, &params, &margins, NULL), 0);
+    assert_int_equal(csr_entries(&margins), 3); /* two others, the worse of which is the measure */
+    csr_deinit(&margins);
+    embeddings_deinit(&e);
+    random_vectors(1, 24, &e);
+    assert_int_equal(embeddings_rows(&e, &params, &margins, NULL), 0);
+    assert_int_equal(csr_entries(&margins), 0);
+    csr_deinit(&margins);
+    embeddings_deinit(&e);
+}
+
 /* All in-vectors alike, out-vectors of three kinds, one of them against: many scores are equal. */
 static void equal_scores_go_by_the_smaller_item(void **state)
 {
@@ -231,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_equal_plain_loops),
+        cmocka_unit_test(a_margin_is_what_is_above_the_best_left_out),
         cmocka_unit_test(equal_scores_go_by_the_smaller_item),
         cmocka_unit_test(of_many_items_a_row_finds_most_of_the_best),
         cmocka_unit_test(threads_do_not_change_a_byte),

@@ -67,6 +67,7 @@ static void an_ingredient_out_of_range_is_named(void **state)
         {LEARNER_SEQUENCE, TARGET, {0, 2}, {-1, 2.1, NAN}, "power"},
         {LEARNER_LOWRANK, RANK, {1, 512}, {0, 513, 1e9}, "rank"},
         {LEARNER_SGNS, RANK, {8, 512}, {0, 12, 520}, "rank"},
+        {LEARNER_SOFTMAX, RANK, {1, 512}, {0, 513, 1e9}, "rank"},
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -82,6 +83,8 @@ static void an_ingredient_out_of_range_is_named(void **state)
         const char *what;
         if (cases[c].learner == LEARNER_SEQUENCE)
             plain.matrix = MATRIX_NEXT;
+        if (cases[c].learner == LEARNER_SOFTMAX)
+            plain.matrix = MATRIX_SHOPPERS;
         recipe_default(&r);
         struct ingredient *g = &r.ingredients[r.ingredient_count++];
         for (size_t x = 0; x < 2; x++) {
@@ -114,7 +117,8 @@ static void a_learner_must_be_able_to_make_its_matrix(void **state)
                                                    .distance = 10,
                                                    .rank = 64};
             bool known = k < MATRIX_COUNT && l < LEARNER_COUNT;
-            bool fits = (k == MATRIX_NEXT) == (l == LEARNER_SEQUENCE);
+            bool fits = (k == MATRIX_NEXT) == (l == LEARNER_SEQUENCE) &&
+                        (k == MATRIX_SHOPPERS || l != LEARNER_SOFTMAX);
             assert_int_equal(recipe_valid(&r, &what), known && fits);
         }
     }
@@ -184,7 +188,8 @@ static void the_json_has_every_ingredient_with_its_own_parameters(void **state)
         const struct ingredient *g = &r.ingredients[x];
         json_t *one = json_array_get(list, x);
         bool ridge = g->learner == LEARNER_RIDGE, walks = g->learner == LEARNER_SEQUENCE;
-        bool vectors = g->learner == LEARNER_SGNS || g->learner == LEARNER_LOWRANK;
+        bool vectors = g->learner == LEARNER_SGNS || g->learner == LEARNER_LOWRANK ||
+                       g->learner == LEARNER_SOFTMAX;
         assert_string_equal(json_string_value(json_object_get(one, "matrix")),
                             matrix_name(g->matrix));
         assert_string_equal(json_string_value(json_object_get(one, "learner")),

@@ -52,6 +52,14 @@ static void a_scale_is_the_mean_of_the_best_weight_over_sales(void **state)
     assert_true(rows_scale(&(struct csr){3, 3, none, columns, values}, orders) == 0);
 }
 
+static void add_vectors(struct recipe *r)
+{
+    r->ingredients[r->ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 4};
+    r->ingredients[r->ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_SOFTMAX, .share = 1, .rank = 4};
+}
+
 static void every_learner_ends_on_one_scale(void **state)
 {
     struct tinyshop t;
@@ -60,8 +68,7 @@ static void every_learner_ends_on_one_scale(void **state)
     (void)state;
     tinyshop_random(&t, 40, 300, 1);
     recipe_default(&r);
-    r.ingredients[r.ingredient_count++] = (struct ingredient){
-        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 4};
+    add_vectors(&r);
     start(&s, &t, &r);
     for (int k = 0; k < MATRIX_COUNT; k++)
         make(&s, (enum matrix_kind)k);
@@ -319,8 +326,7 @@ static void out_of_memory_anywhere_is_an_error(void **state)
     tinyshop_random(&t, 10, 40, 7);
     tinyshop_train(&t, NULL);
     recipe_default(&r);
-    r.ingredients[r.ingredient_count++] = (struct ingredient){
-        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 4};
+    add_vectors(&r);
     OOM_LOOP
     {
         struct error err = ERROR_INIT;
