@@ -15,7 +15,7 @@ struct build_params {         /* zero = default */
     double min_confidence, min_lift, max_fisher_p;
     double max_q;                /* of a rule; 0: 0.05; >= 1: not looked at */
     bool redundant_rules;        /* keep rules too that are not productive (mine/rules.h) */
-    const struct recipe *recipe; /* NULL: the default */
+    const struct recipe *recipe; /* NULL: the default; held to recipe_bound */
     uint32_t neighbours;         /* entries kept of every row; 0: 200 */
     struct sgns_params sgns;
     bool without_sgns;

@@ -74,6 +74,12 @@ struct recipe {
  */
 void recipe_default(struct recipe *r);
 
+/* Holds the learners to what a shop of so many items has time for: a ridge costs the cube of its
+ * neighbours for each item. With more than 20,000 items a ridge has at most 50 neighbours, a
+ * sequence a distance of 20, sgns 32 dimensions, other vectors 64, whoever chose the recipe and for
+ * whatever shop. Changes nothing in a smaller one. */
+void recipe_bound(struct recipe *r, uint32_t items);
+
 /* True when every number is in its range; else false and *what names the first that is not. */
 bool recipe_valid(const struct recipe *r, const char **what);
 

@@ -41,6 +41,6 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
                struct fit_report *report, struct error *err) WARN_UNUSED;
 
 /* The default recipe for a shop of so many items, with the alternatives worth trying, their shares
- * 0. */
+ * 0; recipe_bound holds. */
 void recipe_menu(struct recipe *r, uint32_t items);
 #endif

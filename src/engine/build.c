@@ -45,6 +45,7 @@ static int step_items(struct build *b, struct build_step *cost, struct error *er
         m->recipe = *b->params->recipe;
     else
         recipe_default(&m->recipe);
+    recipe_bound(&m->recipe, d->item_count);
     m->slot = mem_copy(d->item_key, d->item_count * sizeof *d->item_key);
     if (!m->slot)
         return out_of_memory(err);

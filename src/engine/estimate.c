@@ -287,11 +287,13 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
     struct itemset_params itemsets = build_itemset_params(params, shape->orders);
     struct rule_params rules = build_rule_params(params);
     struct recipe recipe;
-    recipe_default(&recipe);
-    struct shop_size s = {.recipe = params->recipe ? params->recipe : &recipe,
-                          .params = params,
-                          .orders = shape,
-                          .shoppers = shape_of_shoppers(shape)};
+    if (params->recipe)
+        recipe = *params->recipe;
+    else
+        recipe_default(&recipe);
+    recipe_bound(&recipe, (uint32_t)smaller(shape->items, UINT32_MAX));
+    struct shop_size s = {
+        .recipe = &recipe, .params = params, .orders = shape, .shoppers = shape_of_shoppers(shape)};
     uint64_t items = shape->items;
     uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + ITEM_BYTES);
     *out = (struct estimate){.dataset_bytes = shape->lines * 4 + shape->orders * 20 + items * 8 +

@@ -7,6 +7,13 @@
 #define NEIGHBOURS_MAX 1000u
 #define RANK_MAX       512u
 
+/* What learners have with more items than this. */
+#define MANY_ITEMS     20000
+#define FEW_NEIGHBOURS 50
+#define FEW_STEPS      20
+#define FEW_DIMENSIONS 32
+#define FEW_COMPONENTS 64
+
 const char *matrix_name(enum matrix_kind kind)
 {
     static const char *const names[] = {"orders", "shoppers", "next", "alike"};
@@ -72,6 +79,21 @@ void recipe_default(struct recipe *r)
         r->mixes[k].decay[MATRIX_ORDERS] = 0.8f;
         r->mixes[k].decay[MATRIX_SHOPPERS] = 0.8f;
         r->mixes[k].decay[MATRIX_NEXT] = 0.6f;
+    }
+}
+
+static void at_most(uint32_t *number, uint32_t most)
+{
+    *number = *number < most ? *number : most;
+}
+
+void recipe_bound(struct recipe *r, uint32_t items)
+{
+    for (uint32_t x = 0; x < r->ingredient_count && items > MANY_ITEMS; x++) {
+        struct ingredient *g = &r->ingredients[x];
+        at_most(&g->neighbours, FEW_NEIGHBOURS);
+        at_most(&g->distance, FEW_STEPS);
+        at_most(&g->rank, g->learner == LEARNER_SGNS ? FEW_DIMENSIONS : FEW_COMPONENTS);
     }
 }
 

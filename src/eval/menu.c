@@ -1,12 +1,6 @@
 /* The alternatives worth trying: figures behind them are in docs/evaluation.md. */
 #include "eval/fit.h"
 
-/* With many items less has to do: a ridge costs the cube of its neighbours for each of them. */
-#define MANY_ITEMS     20000
-#define FEW_NEIGHBOURS 50
-#define FEW_STEPS      20
-#define FEW_DIMENSIONS 32
-
 static void add(struct recipe *r, struct ingredient g)
 {
     r->ingredients[r->ingredient_count++] = g;
@@ -36,27 +30,19 @@ static void add_sequence(struct recipe *r, float count_power, float source_power
 
 void recipe_menu(struct recipe *r, uint32_t items)
 {
-    uint32_t k = items > MANY_ITEMS ? FEW_NEIGHBOURS : 200;
     recipe_default(r);
-    for (uint32_t x = 0; x < r->ingredient_count; x++)
-        if (r->ingredients[x].learner == LEARNER_RIDGE && r->ingredients[x].neighbours > k)
-            r->ingredients[x].neighbours = k;
-    for (uint32_t x = 0; x < r->ingredient_count && items > MANY_ITEMS; x++) {
-        r->ingredients[x].distance = r->ingredients[x].distance ? FEW_STEPS : 0;
-        r->ingredients[x].rank = r->ingredients[x].rank ? FEW_DIMENSIONS : 0;
-    }
-    add_ridge(r, MATRIX_ORDERS, k, 50, 0.5f);
-    add_ridge(r, MATRIX_ORDERS, k, 200, 0.5f);
+    add_ridge(r, MATRIX_ORDERS, 200, 50, 0.5f);
+    add_ridge(r, MATRIX_ORDERS, 200, 200, 0.5f);
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_COSINE});
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_JACCARD});
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_CONFIDENCE});
-    k = k < 100 ? k : 100;
-    add_ridge(r, MATRIX_SHOPPERS, k, 20, 0);
-    add_ridge(r, MATRIX_SHOPPERS, k, 200, 0);
+    add_ridge(r, MATRIX_SHOPPERS, 100, 20, 0);
+    add_ridge(r, MATRIX_SHOPPERS, 100, 200, 0);
     add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .rank = 128});
     add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_SOFTMAX, .rank = 64});
     add_sequence(r, 0.7f, 0.35f, 0);
     add_sequence(r, 0.7f, 0.2f, 0.1f);
     add_sequence(r, 1, 0.5f, 0.1f);
     add_sequence(r, 1, 0.5f, 0.2f);
+    recipe_bound(r, items);
 }

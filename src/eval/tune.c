@@ -33,10 +33,10 @@ static float log_between(struct rng *rng, float low, float high)
     return expf(between(rng, logf(low), logf(high)));
 }
 
-static void draw_ridge(struct ingredient *g, struct rng *rng, bool many)
+static void draw_ridge(struct ingredient *g, struct rng *rng)
 {
     static const uint32_t neighbours[] = {50, 100, 200, 300};
-    g->neighbours = neighbours[rng_below(rng, many ? 2 : 4)];
+    g->neighbours = neighbours[rng_below(rng, 4)];
     g->lambda = log_between(rng, 5, 500);
     g->unit_power = between(rng, 0, 1);
 }
@@ -69,7 +69,7 @@ void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *ou
             g->rank = 32u << rng_below(&rng, 4);
         if (g->learner != LEARNER_RIDGE)
             continue;
-        draw_ridge(g, &rng, items > 20000);
+        draw_ridge(g, &rng);
         if (first[g->matrix].neighbours) {
             g->neighbours = first[g->matrix].neighbours;
             g->unit_power = first[g->matrix].unit_power;
@@ -78,6 +78,7 @@ void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *ou
     }
     for (int k = 0; k < MIX_COUNT; k++)
         out->mixes[k].habit_decay = between(&rng, 0.6f, 1);
+    recipe_bound(out, items);
 }
 
 /* The baskets from `begin` on, up to `end`. */

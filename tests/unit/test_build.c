@@ -314,7 +314,7 @@ static void the_estimate_grows_with_the_shop_and_the_budgets(void **state)
 static void the_estimate_follows_the_recipe(void **state)
 {
     struct dataset_shape shape = {
-        .orders = 2000000, .lines = 10000000, .items = 100000, .users = 300000};
+        .orders = 2000000, .lines = 10000000, .items = 20000, .users = 300000};
     struct recipe recipe;
     struct build_params p = {.recipe = &recipe};
     struct estimate base, more;
@@ -335,6 +335,41 @@ static void the_estimate_follows_the_recipe(void **state)
     build_estimate(&shape, &p, &more);
     assert_int_equal(more.sgns_bytes, 0);
     assert_true(more.model_bytes < base.model_bytes);
+}
+
+static struct str number_name(void *context, uint32_t item_key)
+{
+    char *name = context;
+    return (struct str){name, (size_t)snprintf(name, 16, "%u", item_key)};
+}
+
+/* As when the recipe goes on from a model of fewer items. */
+static void a_shop_of_many_items_gets_a_recipe_it_has_time_for(void **state)
+{
+    enum { ORDERS = 2001, SIZE = 10 };
+    struct dataset d;
+    struct recipe kept;
+    struct error err = ERROR_INIT;
+    char name[16];
+    (void)state;
+    assert_int_equal(dataset_init(&d, NULL, &err), 0);
+    for (uint32_t o = 0; o < ORDERS; o++) {
+        uint32_t items[SIZE];
+        for (uint32_t x = 0; x < SIZE; x++)
+            items[x] = 1 + o * SIZE + x;
+        assert_int_equal(dataset_add(&d, o, 1 + o, items, SIZE, &err), 0);
+    }
+    assert_int_equal(dataset_finish(&d, &err), 0);
+    recipe_default(&kept);
+    kept.ingredients[0].neighbours = 300;
+    for (int with = 0; with < 2; with++) {
+        struct build_params p = {.without_sgns = true, .recipe = with ? &kept : NULL};
+        struct model *m = model_build(&d, number_name, name, &p, NULL, &err);
+        assert_non_null(m);
+        assert_int_equal(m->recipe.ingredients[0].neighbours, 50);
+        model_unref(m);
+    }
+    dataset_deinit(&d);
 }
 
 static void a_recipe_out_of_range_is_invalid(void **state)
@@ -453,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_memory_limit_below_the_estimate_refuses_with_both_numbers),
         cmocka_unit_test(the_estimate_grows_with_the_shop_and_the_budgets),
         cmocka_unit_test(the_estimate_follows_the_recipe),
+        cmocka_unit_test(a_shop_of_many_items_gets_a_recipe_it_has_time_for),
         cmocka_unit_test(a_recipe_out_of_range_is_invalid),
         cmocka_unit_test(training_can_be_cancelled),
         cmocka_unit_test(no_orders_or_names_that_repeat_are_invalid),

@@ -161,6 +161,31 @@ static void a_mix_out_of_range_is_named(void **state)
     assert_non_null(strstr(what, "ingredients"));
 }
 
+static void a_shop_of_many_items_bounds_what_learners_may_do(void **state)
+{
+    struct recipe r, before;
+    const char *what;
+    (void)state;
+    recipe_default(&r);
+    r.ingredients[r.ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 128};
+    r.ingredients[r.ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_RIDGE, .neighbours = 20, .lambda = 50};
+    before = r;
+    recipe_bound(&r, 20000);
+    assert_memory_equal(&r, &before, sizeof r);
+    recipe_bound(&r, 20001);
+    assert_true(recipe_valid(&r, &what));
+    for (uint32_t x = 0; x < r.ingredient_count; x++) {
+        const struct ingredient *g = &r.ingredients[x], *was = &before.ingredients[x];
+        assert_true(g->neighbours == was->neighbours || g->neighbours == 50);
+        assert_true(g->neighbours <= 50 && g->distance <= 20);
+        assert_true(g->rank == was->rank || g->rank == (g->learner == LEARNER_SGNS ? 32 : 64));
+        assert_true(g->rank <= 64 && g->lambda == was->lambda && g->share == was->share);
+    }
+    assert_int_equal(r.ingredients[r.ingredient_count - 1].neighbours, 20);
+}
+
 /* The json of the default, parsed. */
 static json_t *default_json(struct recipe *r)
 {
@@ -239,6 +264,7 @@ int main(void)
         cmocka_unit_test(an_ingredient_out_of_range_is_named),
         cmocka_unit_test(a_learner_must_be_able_to_make_its_matrix),
         cmocka_unit_test(a_mix_out_of_range_is_named),
+        cmocka_unit_test(a_shop_of_many_items_bounds_what_learners_may_do),
         cmocka_unit_test(the_json_has_every_ingredient_with_its_own_parameters),
         cmocka_unit_test(the_json_has_every_mix_with_the_matrices_that_count),
     };
