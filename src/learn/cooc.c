@@ -2,17 +2,19 @@
  * its items; which counters were touched is kept in a bitmap with a summary bit for each 64-bit
  * word of it, so that a row comes out ascending at a cost that follows its length.
  *
- * Each row is made again in each round: the first, where rows are pruned, finds the least pair each
- * row keeps, so that later rounds know for both sides of a pair whether one of them wants it and
- * the matrix stays symmetric; the second counts what stays, the last puts it in its place. Counting
- * is cheap, and so nothing is held that is not part of the result.
+ * A row is counted once, and what it keeps goes to blocks of its worker. Where rows are pruned, the
+ * pairs that only one side keeps are then given to the other one too, found by the floors: the
+ * least pair each row keeps. At last each row is put in its place, and blocks are freed on the way,
+ * so that pairs are held little more than once.
  *
- * Cost: two or three times the sum of squared unit sizes. Memory: the transpose, 8 bytes for each
- * pair kept, some words an item and worker. */
+ * Cost: the sum of squared unit sizes. Memory: the transpose, 8 bytes (12 with masses) for each
+ * pair kept and each given, some words an item and worker. */
 #include "learn/cooc.h"
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "cooc_internal.h"
+#include "select.h"
 
 #include <assert.h>
 #include <math.h>
@@ -22,6 +24,9 @@
 #define DEFAULT_MIN_COUNT 1
 #define DEFAULT_MAX_UNIT  1000
 #define PIECE_ROWS        64
+#define RANGES            12 /* of items, that are given pairs side by side */
+#define UNITS_AHEAD       8  /* from fetching to counting: where a unit begins, */
+#define ITEMS_AHEAD       4  /* and what is in it */
 
 /* One worker's dense counters for one row at a time. */
 struct counter {
@@ -32,12 +37,22 @@ struct counter {
     uint32_t summary_words;
 };
 
-/* One row, columns ascending. */
+/* Pairs of one item, columns ascending. */
 struct row {
-    uint32_t *column, *count; /* [items] room */
-    float *mass;              /* the same, or NULL */
+    uint32_t *column, *count;
+    float *mass; /* NULL: not asked for */
     uint32_t length;
+    uint32_t next; /* the item of the next row in its block */
 };
+
+/* Memory of rows, the arrays behind each other in one. */
+struct block {
+    struct block *older;
+    struct row room; /* what is left */
+    uint32_t left, first, last;
+    uint32_t memory[];
+};
+#define NO_ITEM UINT32_MAX
 
 /* The least pair a row keeps: pairs as frequent but of a later item are dropped. */
 struct floor {
@@ -48,12 +63,16 @@ struct pairs {
     const struct csr *units;
     const struct csr *by_item; /* its transpose */
     uint32_t min_count, max_per_row, max_unit;
+    uint64_t most;       /* pairs that may be kept */
     struct floor *floor; /* [items], NULL: nothing is pruned */
     float *unit_mass;    /* [units], NULL: masses are not asked for */
+    struct row *kept;    /* [items] what each row keeps, in blocks */
+    struct block *blocks[PARALLEL_WORKERS_MAX];
+    uint64_t *given_start; /* [items + 1] and beside each row what others give it */
+    struct row given;
     struct cooc *out;
     struct cursor cursor;
     struct progress *progress;
-    void (*finish)(struct pairs *p, struct row *row, uint32_t item);
     int status[PARALLEL_WORKERS_MAX];
 };
 
@@ -77,22 +96,34 @@ static void counter_deinit(struct counter *c)
     free(c->summary);
 }
 
-static void count_row(const struct pairs *p, struct counter *c, uint32_t item)
+static void count_unit(const struct pairs *p, struct counter *c, uint32_t unit)
 {
     const struct csr *units = p->units;
-    for (uint64_t k = p->by_item->start[item]; k < p->by_item->start[item + 1]; k++) {
-        uint32_t unit = p->by_item->column[k];
-        uint64_t begin = units->start[unit], end = units->start[unit + 1];
-        if (end - begin > p->max_unit)
-            continue;
-        for (uint64_t e = begin; e < end; e++) {
-            uint32_t other = units->column[e];
+    uint64_t begin = units->start[unit], end = units->start[unit + 1];
+    if (end - begin > p->max_unit)
+        return;
+    for (uint64_t e = begin; e < end; e++) {
+        uint32_t other = units->column[e];
+        if (c->count[other]++ == 0) {
             c->touched[other / 64] |= 1ULL << (other % 64);
             c->summary[other / 4096] |= 1ULL << (other / 64 % 64);
-            c->count[other]++;
         }
-        for (uint64_t e = begin; c->mass && e < end; e++)
-            c->mass[units->column[e]] += p->unit_mass[unit];
+    }
+    for (uint64_t e = begin; c->mass && e < end; e++)
+        c->mass[units->column[e]] += p->unit_mass[unit];
+}
+
+/* Units lie anywhere: they are fetched while others are counted. */
+static void count_row(const struct pairs *p, struct counter *c, uint32_t item)
+{
+    const uint64_t end = p->by_item->start[item + 1];
+    const uint32_t *unit = p->by_item->column;
+    for (uint64_t k = p->by_item->start[item]; k < end; k++) {
+        if (k + UNITS_AHEAD < end)
+            __builtin_prefetch(p->units->start + unit[k + UNITS_AHEAD]);
+        if (k + ITEMS_AHEAD < end)
+            __builtin_prefetch(p->units->column + p->units->start[unit[k + ITEMS_AHEAD]]);
+        count_unit(p, c, unit[k]);
     }
 }
 
@@ -120,27 +151,13 @@ static void take_row(const struct pairs *p, struct counter *c, uint32_t item, st
     }
 }
 
-static int compare_counts(const void *a, const void *b)
+/* Of a row longer than what is kept; `spare` has room for it. */
+static struct floor find_floor(const struct row *row, uint32_t keep, uint64_t *spare)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x < y) - (x > y);
-}
-
-/* First round: the floor of the item's row. */
-static void find_floor(struct pairs *p, struct row *row, uint32_t item)
-{
-    uint32_t keep = p->max_per_row, *spare = row->count + row->length;
-    p->floor[item] = (struct floor){0, UINT32_MAX};
-    if (row->length <= keep)
-        return;
-    memcpy(spare, row->count, row->length * sizeof *spare);
-    qsort(spare, row->length, sizeof *spare, compare_counts);
-    uint32_t least = spare[keep - 1];
-    for (uint32_t k = 0; k < row->length; k++) /* those above the least always stay */
-        keep -= row->count[k] > least;
-    for (uint32_t k = 0; keep > 0; k++)
-        if (row->count[k] == least && --keep == 0)
-            p->floor[item] = (struct floor){least, row->column[k]};
+    for (uint32_t k = 0; k < row->length; k++)
+        spare[k] = (uint64_t)row->count[k] << 32 | (uint32_t)~row->column[k];
+    select_best(spare, row->length, keep);
+    return (struct floor){(uint32_t)(spare[keep - 1] >> 32), ~(uint32_t)spare[keep - 1]};
 }
 
 static bool above(const struct floor *floor, uint32_t count, uint32_t column)
@@ -148,80 +165,247 @@ static bool above(const struct floor *floor, uint32_t count, uint32_t column)
     return count > floor->count || (count == floor->count && column <= floor->column);
 }
 
-static void prune(const struct pairs *p, struct row *row, uint32_t item)
+static void prune(struct row *row, const struct floor *floor)
 {
     uint32_t kept = 0;
     for (uint32_t k = 0; k < row->length; k++) {
-        uint32_t other = row->column[k], count = row->count[k];
-        row->column[kept] = other;
-        row->count[kept] = count;
+        row->column[kept] = row->column[k];
+        row->count[kept] = row->count[k];
         if (row->mass)
             row->mass[kept] = row->mass[k];
-        kept += above(&p->floor[item], count, other) || above(&p->floor[other], count, item);
+        kept += above(floor, row->count[k], row->column[k]);
     }
     row->length = kept;
 }
 
-/* Second round. */
-static void measure_row(struct pairs *p, struct row *row, uint32_t item)
+static struct row advanced(struct row row, uint64_t by)
 {
-    if (p->floor)
-        prune(p, row, item);
-    p->out->start[item + 1] = row->length;
+    row.column += by;
+    row.count += by;
+    row.mass = row.mass ? row.mass + by : NULL;
+    return row;
 }
 
-/* Last round. */
-static void put_row(struct pairs *p, struct row *row, uint32_t item)
+static void copy_row(struct row *to, const struct row *from)
 {
-    if (p->floor)
-        prune(p, row, item);
-    uint64_t begin = p->out->start[item];
-    assert(p->out->start[item + 1] == begin + row->length);
-    memcpy(p->out->column + begin, row->column, row->length * sizeof *row->column);
-    memcpy(p->out->count + begin, row->count, row->length * sizeof *row->count);
-    if (row->mass)
-        memcpy(p->out->mass + begin, row->mass, row->length * sizeof *row->mass);
+    to->length = from->length;
+    memcpy(to->column, from->column, from->length * sizeof *from->column);
+    memcpy(to->count, from->count, from->length * sizeof *from->count);
+    if (from->mass && to->mass)
+        memcpy(to->mass, from->mass, from->length * sizeof *from->mass);
 }
 
-static void run_worker(void *context, uint32_t worker)
+static struct block *block_new(const struct pairs *p, uint32_t least, struct block *older)
+{
+    uint64_t pairs = p->most < COOC_BLOCK_PAIRS ? p->most : COOC_BLOCK_PAIRS;
+    uint32_t room = least < pairs ? (uint32_t)pairs : least;
+    size_t arrays = p->unit_mass ? 3 : 2;
+    struct block *b = mem_array(sizeof *b + room * arrays * sizeof *b->memory, 1);
+    if (!b)
+        return NULL;
+    *b = (struct block){.older = older, .left = room, .first = NO_ITEM, .last = NO_ITEM};
+    b->room.column = b->memory;
+    b->room.count = b->memory + room;
+    if (p->unit_mass)
+        b->room.mass = (float *)(b->memory + 2 * (size_t)room);
+    return b;
+}
+
+static bool keep_row(struct pairs *p, uint32_t worker, uint32_t item, const struct row *row)
+{
+    struct block *b = p->blocks[worker];
+    if (!b || b->left < row->length) {
+        b = block_new(p, row->length, b);
+        if (!b)
+            return false;
+        p->blocks[worker] = b;
+    }
+    struct row *to = &p->kept[item];
+    *to = b->room;
+    copy_row(to, row);
+    to->next = NO_ITEM;
+    if (b->last == NO_ITEM)
+        b->first = item;
+    else
+        p->kept[b->last].next = item;
+    b->last = item;
+    b->left -= row->length;
+    b->room = advanced(b->room, row->length);
+    return true;
+}
+
+/* What one worker counts with. */
+struct bench {
+    struct counter counter;
+    struct row row;  /* [items] room */
+    uint64_t *spare; /* [items], when rows are pruned */
+};
+
+static bool bench_init(struct bench *b, const struct pairs *p)
+{
+    size_t items = p->units->cols;
+    *b = (struct bench){.spare = NULL};
+    MEM_NEW(b->row.column, items + 1);
+    MEM_NEW(b->row.count, items + 1);
+    if (p->unit_mass)
+        MEM_NEW(b->row.mass, items + 1);
+    if (p->floor)
+        MEM_NEW(b->spare, items);
+    return counter_init(&b->counter, p->units->cols, p->unit_mass) && b->row.column &&
+           b->row.count && (b->row.mass || !p->unit_mass) && (b->spare || !p->floor);
+}
+
+static void bench_deinit(struct bench *b)
+{
+    free(b->row.column);
+    free(b->row.count);
+    free(b->row.mass);
+    free(b->spare);
+    counter_deinit(&b->counter);
+}
+
+static bool make_row(struct pairs *p, struct bench *b, uint32_t worker, uint32_t item)
+{
+    count_row(p, &b->counter, item);
+    take_row(p, &b->counter, item, &b->row);
+    if (b->spare && b->row.length > p->max_per_row) {
+        p->floor[item] = find_floor(&b->row, p->max_per_row, b->spare);
+        prune(&b->row, &p->floor[item]);
+    }
+    return keep_row(p, worker, item, &b->row);
+}
+
+static void count_rows(void *context, uint32_t worker)
 {
     struct pairs *p = context;
-    struct counter counter = {0};
-    struct row row = {0};
-    uint32_t items = p->units->cols;
-    MEM_NEW(row.column, (size_t)items + 1);
-    MEM_NEW(row.count, 2 * (size_t)items + 1); /* the second half: find_floor's */
-    if (p->unit_mass)
-        MEM_NEW(row.mass, (size_t)items + 1);
-    bool ready = counter_init(&counter, items, p->unit_mass) && row.column && row.count;
-    int status = ready && (row.mass || !p->unit_mass) ? 0 : ERR_NOMEM;
+    struct bench b;
+    int status = bench_init(&b, p) ? 0 : ERR_NOMEM;
     uint64_t begin, end;
     while (status == 0 && cursor_take(&p->cursor, &begin, &end)) {
-        for (uint32_t item = (uint32_t)begin; item < end; item++) {
-            count_row(p, &counter, item);
-            take_row(p, &counter, item, &row);
-            p->finish(p, &row, item);
-        }
+        for (uint64_t item = begin; item < end && status == 0; item++)
+            status = make_row(p, &b, worker, (uint32_t)item) ? 0 : ERR_NOMEM;
         if (progress_step(p->progress, end - begin))
-            status = ERR_CANCELLED;
+            status = status ? status : ERR_CANCELLED;
     }
-    free(row.column);
-    free(row.count);
-    free(row.mass);
-    counter_deinit(&counter);
+    bench_deinit(&b);
     p->status[worker] = status;
 }
 
-static int each_row(struct pairs *p, uint32_t workers,
-                    void (*finish)(struct pairs *, struct row *, uint32_t))
+/* The first of the columns that is not below `least`. */
+static uint32_t find_column(const struct row *row, uint32_t least)
 {
-    p->finish = finish;
-    cursor_init(&p->cursor, p->units->cols, PIECE_ROWS);
-    parallel_run(workers, run_worker, p);
-    int status = 0;
-    for (uint32_t w = 0; w < workers; w++)
-        status = status ? status : p->status[w];
-    return status;
+    uint32_t low = 0, high = row->length;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (row->column[middle] < least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What items begin..end-1 are given: counted, and when there is room put behind what they have,
+ * from earlier items first. given_start[j + 1]: how much, or where j's next goes. */
+static void give(struct pairs *p, uint32_t begin, uint32_t end)
+{
+    for (uint32_t i = 0; i < p->units->cols; i++) {
+        const struct row *row = &p->kept[i];
+        uint32_t k = begin < end ? find_column(row, begin) : row->length;
+        for (; k < row->length && row->column[k] < end; k++) {
+            uint32_t j = row->column[k];
+            if (above(&p->floor[j], row->count[k], i))
+                continue; /* j keeps it too */
+            uint64_t at = p->given_start[j + 1]++;
+            if (!p->given.column)
+                continue;
+            p->given.column[at] = i;
+            p->given.count[at] = row->count[k];
+            if (row->mass)
+                p->given.mass[at] = row->mass[k];
+        }
+    }
+}
+
+static void give_ranges(void *context, uint32_t worker)
+{
+    struct pairs *p = context;
+    uint64_t range, next;
+    (void)worker;
+    while (cursor_take(&p->cursor, &range, &next))
+        give(p, (uint32_t)(p->units->cols * range / RANGES),
+             (uint32_t)(p->units->cols * next / RANGES));
+}
+
+/* Pairs that only one side keeps, to the other side. */
+static int give_pairs(struct pairs *p, uint32_t workers)
+{
+    uint32_t items = p->units->cols;
+    uint64_t total = 0;
+    cursor_init(&p->cursor, RANGES, 1);
+    parallel_run(workers, give_ranges, p);
+    for (uint32_t j = 0; j < items; j++) {
+        uint64_t count = p->given_start[j + 1];
+        p->given_start[j + 1] = total;
+        total += count;
+    }
+    MEM_NEW(p->given.count, total);
+    if (p->unit_mass)
+        MEM_NEW(p->given.mass, total);
+    if (!p->given.count || (p->unit_mass && !p->given.mass) || !MEM_NEW(p->given.column, total))
+        return ERR_NOMEM;
+    cursor_init(&p->cursor, RANGES, 1);
+    parallel_run(workers, give_ranges, p);
+    return 0;
+}
+
+static uint32_t given_count(const struct pairs *p, uint32_t item)
+{
+    return p->floor ? (uint32_t)(p->given_start[item + 1] - p->given_start[item]) : 0;
+}
+
+/* Both ascend and have nothing in common. */
+static void merge_rows(struct row *to, const struct row *a, const struct row *b)
+{
+    uint32_t x = 0, y = 0;
+    for (uint32_t n = 0; n < to->length; n++) {
+        bool first = y == b->length || (x < a->length && a->column[x] < b->column[y]);
+        const struct row *from = first ? a : b;
+        uint32_t at = first ? x++ : y++;
+        to->column[n] = from->column[at];
+        to->count[n] = from->count[at];
+        if (to->mass && from->mass)
+            to->mass[n] = from->mass[at];
+    }
+}
+
+static void put_row(const struct pairs *p, uint32_t item)
+{
+    const struct cooc *out = p->out;
+    const struct row *kept = &p->kept[item];
+    struct row all = {.column = out->column, .count = out->count, .mass = out->mass};
+    all = advanced(all, out->start[item]);
+    all.length = kept->length + given_count(p, item);
+    if (all.length == kept->length) {
+        copy_row(&all, kept);
+        return;
+    }
+    struct row given = advanced(p->given, p->given_start[item]);
+    given.length = given_count(p, item);
+    merge_rows(&all, kept, &given);
+}
+
+/* The rows of the worker's blocks, which are freed one by one. */
+static void put_blocks(void *context, uint32_t worker)
+{
+    struct pairs *p = context;
+    while (p->blocks[worker]) {
+        struct block *b = p->blocks[worker];
+        for (uint32_t item = b->first; item != NO_ITEM; item = p->kept[item].next)
+            put_row(p, item);
+        p->blocks[worker] = b->older;
+        free(b);
+    }
 }
 
 /* What each unit counts, and with it each item. */
@@ -243,37 +427,78 @@ static int weigh_units(struct pairs *p, float power)
     return 0;
 }
 
+static bool make_room(struct pairs *p)
+{
+    struct cooc *out = p->out;
+    uint64_t total = out->start[out->item_count];
+    MEM_NEW(out->column, total);
+    MEM_NEW(out->count, total);
+    if (p->unit_mass)
+        MEM_NEW(out->mass, total);
+    return out->column && out->count && (out->mass || !p->unit_mass);
+}
+
+static bool prepare(struct pairs *p)
+{
+    uint32_t items = p->units->cols;
+    MEM_NEW(p->kept, items);
+    if (p->max_per_row) {
+        MEM_ZNEW(p->floor, items);
+        MEM_ZNEW(p->given_start, (size_t)items + 1);
+    }
+    MEM_ZNEW(p->out->start, (size_t)items + 1);
+    MEM_NEW(p->out->item_units, items);
+    for (uint32_t i = 0; p->floor && i < items; i++)
+        p->floor[i].column = UINT32_MAX; /* all are kept */
+    for (uint32_t u = 0; u < p->units->rows; u++) {
+        uint64_t size = p->units->start[u + 1] - p->units->start[u];
+        p->most += size <= p->max_unit ? size * (size - 1) : 0;
+    }
+    return p->kept && p->out->start && p->out->item_units &&
+           (!p->max_per_row || (p->floor && p->given_start));
+}
+
 static int count_all(struct pairs *p, uint32_t workers)
 {
     uint32_t items = p->units->cols;
     struct cooc *out = p->out;
     int status = 0;
-    progress_begin(p->progress, "counting pairs", (p->max_per_row ? 3 : 2) * (uint64_t)items);
-    if (p->max_per_row) {
-        if (!MEM_NEW(p->floor, items))
-            return ERR_NOMEM;
-        status = each_row(p, workers, find_floor);
-    }
-    if (status)
-        return status;
-    MEM_ZNEW(out->start, (size_t)items + 1);
-    MEM_NEW(out->item_units, items);
-    if (!out->start || !out->item_units)
+    progress_begin(p->progress, "counting pairs", items);
+    if (!prepare(p))
         return ERR_NOMEM;
     for (uint32_t i = 0; i < items; i++)
         out->item_units[i] = (uint32_t)(p->by_item->start[i + 1] - p->by_item->start[i]);
-    status = each_row(p, workers, measure_row);
+    cursor_init(&p->cursor, items, PIECE_ROWS);
+    parallel_run(workers, count_rows, p);
+    for (uint32_t w = 0; w < workers; w++)
+        status = status ? status : p->status[w];
+    if (status == 0 && p->floor)
+        status = give_pairs(p, workers);
     if (status)
         return status;
     for (uint32_t i = 0; i < items; i++)
-        out->start[i + 1] += out->start[i];
-    MEM_NEW(out->column, out->start[items]);
-    MEM_NEW(out->count, out->start[items]);
-    if (p->unit_mass)
-        MEM_NEW(out->mass, out->start[items]);
-    if (!out->column || !out->count || (p->unit_mass && !out->mass))
+        out->start[i + 1] = out->start[i] + p->kept[i].length + given_count(p, i);
+    if (!make_room(p))
         return ERR_NOMEM;
-    return each_row(p, workers, put_row);
+    parallel_run(workers, put_blocks, p);
+    return 0;
+}
+
+static void pairs_deinit(struct pairs *p)
+{
+    for (uint32_t w = 0; w < PARALLEL_WORKERS_MAX; w++) {
+        for (struct block *b = p->blocks[w], *older; b; b = older) {
+            older = b->older;
+            free(b);
+        }
+    }
+    free(p->unit_mass);
+    free(p->floor);
+    free(p->kept);
+    free(p->given_start);
+    free(p->given.column);
+    free(p->given.count);
+    free(p->given.mass);
 }
 
 int cooc_count(const struct csr *units, const struct cooc_params *params, struct cooc *out,
@@ -294,9 +519,8 @@ int cooc_count(const struct csr *units, const struct cooc_params *params, struct
     status = weigh_units(&p, params->unit_power);
     if (status == 0)
         status = count_all(&p, parallel_workers(params->threads));
-    free(p.unit_mass);
+    pairs_deinit(&p);
     csr_deinit(&by_item);
-    free(p.floor);
     if (status == 0) {
         *out = made;
         return 0;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "cooc_internal.h"
 #include "rows.h"
 
 #include <assert.h>
@@ -168,11 +169,16 @@ uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct coo
     if (params->max_per_row && kept > most)
         kept = most;
     uint64_t transpose = 4 * shape->lines + 8 * shape->items;
-    uint64_t workers = (uint64_t)parallel_workers(params->threads) * 17 * shape->items;
+    uint64_t workers = (uint64_t)parallel_workers(params->threads) * 25 * shape->items;
     uint64_t mass = params->unit_power > 0 ? 4 : 0, units = shape->orders;
     workers += mass * 2 * (uint64_t)parallel_workers(params->threads) * shape->items;
-    return (uint64_t)((double)(8 + mass) * kept) + transpose + workers + mass * units +
-           (20 + mass) * shape->items;
+    /* the pairs and, where rows are pruned, those one side gave the other, at most half of them;
+     * what is not freed yet of where each worker kept them */
+    double held = kept * (params->max_per_row ? 1.5 : 1);
+    double blocks = (double)parallel_workers(params->threads) * COOC_BLOCK_PAIRS;
+    held += blocks < kept ? blocks : kept;
+    return (uint64_t)((double)(8 + mass) * held) + transpose + workers + mass * units +
+           (60 + mass) * shape->items;
 }
 
 uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k)
