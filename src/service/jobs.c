@@ -19,11 +19,14 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
-#define JOBS_KEPT    1000u /* ended ones in the log */
-#define TRY_AGAIN_MS 1000
-#define STARTS_MAX   5 /* of a tuning: one that takes the process down is not begun for ever */
+#define JOBS_KEPT     1000u /* ended ones in the log */
+#define TRY_AGAIN_MS  1000
+#define LESS_PRIORITY 10 /* nice */
+#define STARTS_MAX    5  /* of a tuning: one that takes the process down is not begun for ever */
 
 struct job *jobs_find(struct jobs *jobs, int64_t id)
 {
@@ -271,8 +274,17 @@ static void *import_jobs(void *context)
     return NULL;
 }
 
+/* Trainings compute on every core and answers do not wait for them: the thread, and with it those
+ * it starts, comes after the others. Where that is not allowed it goes without. */
+static void give_way(void)
+{
+    id_t self = (id_t)gettid();
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + LESS_PRIORITY);
+}
+
 static void *train_jobs(void *context)
 {
+    give_way();
     work(context, JOB_TRAIN, JOB_TUNE);
     return NULL;
 }

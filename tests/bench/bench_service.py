@@ -70,7 +70,7 @@ def wrk(url, seconds, connections=64, script=None):
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", *(["-s", script] if script else []), url]
     text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     unit = {"us": 1e-3, "ms": 1, "s": 1e3}
-    latency = {p: float(v) * unit[u] for p, v, u in re.findall(r"\s(50|99)%\s+([\d.]+)(us|ms|s)", text)}
+    latency = {p: float(v) * unit[u] for p, v, u in re.findall(r"\s(50|99)%\s+([\d.]+)(us|ms|s)\b", text)}
     failed = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", text))) + \
         sum(map(int, re.findall(r"(?:connect|read|write|timeout) (\d+)", text)))
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), latency, failed, text
@@ -118,7 +118,32 @@ def big(base):
     part_import("big", base / "big", base / "demo" / "orders.ndjson")
     part_train("big", base / "big")
     part_start("big", base / "big")
-    load("big", base / "big", "/recommend?items=sku-000011,sku-020033,sku-000500,sku-077000,sku-001234&limit=10")
+    path = "/recommend?items=sku-000011,sku-020033,sku-000500,sku-077000,sku-001234&limit=10"
+    load("big", base / "big", path)
+    meanwhile("big", base / "big", path)
+
+
+def meanwhile(name, data, path):
+    """The same questions at a steady pace, with and without a training on all cores beside them."""
+    if not shutil.which("wrk"):
+        print("skipped: no wrk")
+        return
+    server = Serving(data)
+    script = data / "pace.lua"
+    script.write_text("function delay() return 2 end")
+    for connections in (16, 64):
+        rate, latency, failed, text = wrk(server.url + path, 5, connections, script)
+        result(f"{name}_paced_{connections}", rate, "requests/s")
+        result(f"{name}_paced_{connections}_p99", latency["99"], "ms")
+    job = json.loads(server.get("/train", b""))["id"]
+    during = {16: [], 64: []}
+    while json.loads(server.get(f"/jobs/{job}"))["state"] in ("queued", "running"):
+        for connections, found in during.items():
+            found.append(wrk(server.url + path, 2, connections, script)[1]["99"])
+    for connections, found in during.items():
+        result(f"{name}_training_{connections}_p99", statistics.median(found), "ms")
+        result(f"{name}_training_{connections}_p99_worst", max(found), "ms")
+    server.stop()
 
 
 def load(name, data, path):
