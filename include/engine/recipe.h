@@ -61,6 +61,8 @@ struct mix {
     float habit_decay;     /* (0,1] */
     float popular, recent; /* >= 0: of an item's orders of all time and of the last 28 days, each as
                               a share of the best seller's */
+    float novelty; /* [0,1]: popularity exponent that scores are divided by, unless a question has
+                      its own (train.tail_target) */
 };
 
 #define RECIPE_INGREDIENTS_MAX 32

@@ -70,7 +70,8 @@ struct query {
     uint32_t limit;                      /* 1..LIMIT_ANSWER_ITEMS */
     double
         diversity;  /* [0,1]; 0: by score alone, else unlike items are preferred (MMR); not rebuy */
-    double novelty; /* [0,1]: scores are divided by the item's orders to this power; not rebuy */
+    double novelty; /* [0,1]: scores are divided by the item's orders to this power; not rebuy.
+                       Below 0: to that of the recipe's mix */
     bool explain;
     int64_t now_ms;
 };

@@ -4,6 +4,7 @@
 #define EVAL_EVALUATION_H
 
 #include "eval/compare.h"
+#include "eval/curve.h"
 #include "eval/entrant.h"
 #include "eval/metrics.h"
 
@@ -19,7 +20,9 @@ struct evaluation_params { /* zero = default */
     bool timed;                            /* the dataset's times are of the clock */
     const struct entrant *const *entrants; /* [entrant_count] all different */
     uint32_t entrant_count;
-    uint32_t k; /* 0: 10; measured beside 5, 10, 20 */
+    enum curve curve; /* not CURVE_NONE: the first entrant at the points of the curve, each a model
+                         of the result, compared with the first of them */
+    uint32_t k;       /* 0: 10; measured beside 5, 10, 20 */
     uint32_t resamples;
     bool open_ties;
     const struct entrant *against; /* what others are compared with, one of the entrants; NULL: the

@@ -33,7 +33,7 @@ enum segment {
     SEGMENT_REPEAT,      /* targets the shopper had before */
     SEGMENT_EXPLORE,     /* targets new to the shopper */
     SEGMENT_RARE,        /* targets with fewer than 5 orders in the training */
-    SEGMENT_HEAD,        /* targets among the most popular fifth of the items */
+    SEGMENT_HEAD,        /* targets among the fewest items that make 80 % of the order lines */
     SEGMENT_TAIL,        /* targets that are not */
     SEGMENT_COUNT
 };
@@ -54,7 +54,7 @@ struct list_measures {
     double gini;      /* of the times items are suggested, all items of the training: 0 all alike */
     double novelty;   /* mean of -log2(orders with it / orders) over what is suggested */
     double diversity; /* 1 - mean cosine n_ij/sqrt(n_i n_j) of two in a list; mean over lists */
-    double tail_share; /* of what is suggested, outside the most popular fifth */
+    double tail_share; /* of what is suggested, outside the split's head_items */
     uint32_t empty;    /* lists without an item */
 };
 /* `pairs`: of the training's items. ERR_NOMEM. */
@@ -62,6 +62,7 @@ int list_measures(const struct split *split, const struct ranking *ranking, uint
                   const struct cooc *pairs, uint32_t threads, struct list_measures *out,
                   struct error *err) WARN_UNUSED;
 
+double list_tail_share(const struct split *split, const struct ranking *ranking, uint32_t k);
 /* The share of the training's items that are in a list. ERR_NOMEM. */
 int list_coverage(const struct split *split, const struct ranking *ranking, uint32_t k, double *out,
                   struct error *err) WARN_UNUSED;

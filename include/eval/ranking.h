@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "eval/contender.h"
+#include "learn/cooc.h"
 
 struct placing {
     uint32_t above; /* candidates before it; PLACING_NEVER: it is not in the answer at all */
@@ -22,6 +23,11 @@ struct ranking_params {
     uint32_t list_length; /* of the lists kept, 1 .. LIMIT_ANSWER_ITEMS */
     bool open_ties; /* targets as good as others share their place: expected values over all orders
                        of the tied, as against the total order */
+    /* The knobs of /recommend: scores above 0 are divided by the item's orders to the power
+     * `novelty`; then lists are chosen by maximal marginal relevance, likeness being the cosine of
+     * `pairs` (not NULL with diversity; not with open_ties). */
+    double novelty, diversity;
+    const struct cooc *pairs;
     uint32_t threads;
     struct progress *progress;
 };

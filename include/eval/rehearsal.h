@@ -7,6 +7,7 @@
 #include "engine/model.h"
 #include "eval/fit.h"
 #include "eval/gate.h"
+#include "eval/tail.h"
 
 struct rehearsal_params {      /* zero = default */
     double held_back;          /* share of the orders; 0: .1 */
@@ -15,6 +16,7 @@ struct rehearsal_params {      /* zero = default */
     struct model *live;        /* NULL: nothing to compare with */
     const struct recipe *menu; /* to choose from; NULL: recipe_menu */
     bool without_gate;
+    double tail_target; /* share of suggestions from the long tail; 0: as it comes */
     uint64_t seed;
     uint32_t threads;
     struct progress *progress;
@@ -26,7 +28,8 @@ struct rehearsed {
     bool held;         /* there were questions enough */
     char why_not[160]; /* else the reason */
     struct fit_report fit;
-    struct gate gate;
+    struct tail_fit tail;
+    struct gate gate; /* of answers without the exponent, which is a choice and not a fault */
 };
 
 enum { REHEARSED_BASKET, REHEARSED_PERSONAL, REHEARSED_COUNT };
@@ -42,7 +45,7 @@ struct rehearsal {
 int rehearse(const struct dataset *d, const struct rehearsal_params *params, struct rehearsal *out,
              struct error *err) WARN_UNUSED;
 
-/* {"refused":false,"basket":{"questions":8000,"ndcg_menu":.1,"ndcg":.12,"gate":{…}},
+/* {"refused":false,"basket":{"questions":8000,"ndcg_menu":.1,"ndcg":.12,"tail":{…},"gate":{…}},
  *  "personal":{"skipped":"no order has a shopper"}} */
 void rehearsal_json(const struct rehearsal *r, struct buf *out);
 #endif

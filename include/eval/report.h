@@ -8,6 +8,7 @@
 struct report_input {   /* what was evaluated */
     const char *source; /* as its user called it */
     const char *format;
+    const char *model;                    /* whose curve it is; NULL: no curve */
     uint64_t hash;                        /* of the orders and item ids */
     const struct canary_result *canaries; /* [CANARY_COUNT], or NULL: not run */
 };
@@ -19,7 +20,12 @@ void report_json(const struct evaluation *e, const struct evaluation_params *par
 void report_table(const struct evaluation *e, const struct evaluation_params *params,
                   const struct report_input *input, bool segments, struct buf *out);
 /* A chart that stands by itself: the hit rate (of many targets: the recall) and the NDCG at k, with
- * their intervals. */
+ * their intervals; of a curve, NDCG and recall, coverage, tail share and diversity by the knob's
+ * value. */
 void report_svg(const struct evaluation *e, const struct evaluation_params *params,
                 const struct report_input *input, struct buf *out);
+void report_curve_svg(const struct evaluation *e, const struct evaluation_params *params,
+                      const struct report_input *input, struct buf *out);
+/* Escaped for the text of an element. */
+void report_svg_text(struct buf *out, const char *text);
 #endif

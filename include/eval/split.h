@@ -82,6 +82,8 @@ struct split {
     struct dataset train; /* item_key as in the whole */
     uint32_t *taught;     /* [train.basket_count] the dataset's basket of each */
     uint32_t *rank; /* [train.item_count] place by (orders descending, external id): tie order */
+    uint32_t head_items; /* the first of them that make 80 % of the order lines; the others are the
+                            long tail */
     struct questions questions;
     enum candidates candidates;
     enum task task;

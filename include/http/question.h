@@ -23,7 +23,7 @@ struct question {
     struct str user_id;      /* empty: nobody */
     struct filter_input filter;
     uint32_t limit;
-    double diversity, novelty;
+    double diversity, novelty; /* novelty below 0: not said */
     bool explain;
 };
 

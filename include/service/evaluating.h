@@ -11,7 +11,8 @@ struct evaluating_request {
     struct evaluation_params params; /* split.id_rank, timed and entrants are set by the run;
                                         protocol and task as asked or by the kind of data */
     bool protocol_given, task_given;
-    struct str models;  /* names with commas between: these and the baselines; empty: all */
+    struct str models;  /* names with commas between: these and the baselines; empty: all; of a
+                           curve one, empty: blend */
     bool canaries;      /* run them too */
     struct str against; /* name of one of them; empty: the best baseline */
 };

@@ -36,7 +36,8 @@ struct settings {
     char min_support[32]; /* "0.1%" or "25"; empty: automatic */
     double min_confidence, min_lift, max_q;
     bool rehearse, gate; /* eval/rehearsal.h */
-    char tune[16];       /* settings_tune */
+    double tail_target;
+    char tune[16]; /* settings_parse_tune */
     uint32_t tune_hour;
     int64_t tune_budget_ms;
     bool productive; /* only rules whose every item improves on the rule without it */

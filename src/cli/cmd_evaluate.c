@@ -12,7 +12,7 @@
 struct flags {
     const char *format, *items, *protocol, *surface, *k, *models, *against, *seed, *resamples;
     const char *context_max, *targets, *questions, *test_share, *valid_share;
-    const char *output, *svg;
+    const char *output, *svg, *curve;
     const char *maps[MAPS_MAX + 1];
     bool json, priced, anonymous, bought, refit, ties, segments, canaries;
 };
@@ -51,6 +51,12 @@ static bool parse_names(const struct flags *f, struct evaluating_request *q)
         cli_usage("--surface: expected basket, personal, rebuy or session, got '%s'", f->surface);
         return false;
     }
+    int curve = curve_parse(str_of(f->curve));
+    if (f->curve && curve < 0) {
+        cli_usage("--curve: expected novelty or diversity, got '%s'", f->curve);
+        return false;
+    }
+    q->params.curve = f->curve ? (enum curve)curve : CURVE_NONE;
     q->protocol_given = f->protocol;
     q->task_given = f->surface;
     s->protocol = f->protocol ? (enum protocol)protocol : PROTOCOL_TIME;
@@ -143,7 +149,8 @@ static int print_report(const struct flags *f, const struct evaluating_report *r
         report_table(&r->evaluation, &r->params, &r->input, f->segments, &out);
     int status = put(f->output, &out);
     if (f->svg && status == 0) {
-        report_svg(&r->evaluation, &r->params, &r->input, &chart);
+        (r->params.curve ? report_curve_svg : report_svg)(&r->evaluation, &r->params, &r->input,
+                                                          &chart);
         status = put(f->svg, &chart);
     }
     for (int c = 0; status == 0 && r->input.canaries && c < CANARY_COUNT; c++)
@@ -189,6 +196,7 @@ int cmd_evaluate(struct settings *settings, int argc, char **argv)
         {.name = "k", .text = &f.k},
         {.name = "models", .text = &f.models},
         {.name = "against", .text = &f.against},
+        {.name = "curve", .text = &f.curve},
         {.name = "seed", .text = &f.seed},
         {.name = "resamples", .text = &f.resamples},
         {.name = "context-max", .text = &f.context_max},

@@ -107,6 +107,7 @@ int cmd_recommend(struct settings *settings, int argc, char **argv)
     if (!items)
         return EXIT_USAGE;
     struct query q = {.surface = (enum surface)kind,
+                      .novelty = -1,
                       .items = items,
                       .item_count = (uint32_t)argc - 1,
                       .filter = {.price_min = PRICE_NONE, .price_max = PRICE_NONE},

@@ -137,10 +137,10 @@ static void weigh_by_category(struct request *r)
 }
 
 /* An item without orders counts as one with one. */
-static void lift_the_tail(struct request *r)
+static void lift_the_tail(struct request *r, double novelty)
 {
     struct scratch *s = r->s;
-    float power = -(float)r->q->novelty;
+    float power = -(float)novelty;
     for (uint32_t x = 0; x < s->found_count; x++) {
         uint32_t orders = item_orders(r, s->found[x].item);
         s->found[x].score *= orders > 1 ? powf((float)orders, power) : 1;
@@ -178,8 +178,9 @@ void blend_candidates(struct request *r)
     s->found_count = r->out->candidates = count;
     if (r->q->surface == SURFACE_SIMILAR)
         weigh_by_category(r);
-    if (r->q->novelty > 0)
-        lift_the_tail(r);
+    double novelty = r->q->novelty < 0 ? r->mix->novelty : r->q->novelty;
+    if (novelty > 0)
+        lift_the_tail(r, novelty);
     sort_head(r);
     s->is_heap = false;
 }

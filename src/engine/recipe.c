@@ -142,6 +142,8 @@ static const char *mix_fault(const struct mix *m)
     }
     if (!in_range(m->habit, 0, 1e6f) || !(m->habit_decay > 0) || m->habit_decay > 1)
         return "habit";
+    if (!in_range(m->novelty, 0, 1))
+        return "novelty";
     return in_range(m->popular, 0, 1e6f) && in_range(m->recent, 0, 1e6f) ? NULL : "popularity";
 }
 
@@ -214,6 +216,7 @@ static void mix_json(const struct mix *m, struct buf *out)
     member(out, "habit_decay", plain(m->habit_decay));
     member(out, "popular", plain(m->popular));
     member(out, "recent", plain(m->recent));
+    member(out, "novelty", plain(m->novelty));
     buf_char(out, '}');
 }
 

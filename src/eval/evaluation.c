@@ -142,27 +142,47 @@ static int measure(struct run *r, uint32_t model, const struct ranking *ranking,
     return rc;
 }
 
-static int run_model(struct run *r, uint32_t model, struct error *err)
+/* At a point of the curve, when there is one. */
+static int ask(struct run *r, uint32_t model, const struct contender *contender,
+               const struct curve_point *point, struct error *err)
 {
-    const struct ranking_params params = {.list_length = r->out->cutoffs[r->out->cutoff_count - 1],
-                                          .open_ties = r->params->open_ties,
-                                          .threads = r->params->threads,
-                                          .progress = r->params->progress};
-    struct contender contender = {0};
+    const struct evaluation_params *p = r->params;
+    const struct ranking_params params = {
+        .list_length = r->out->cutoffs[r->out->cutoff_count - 1],
+        .open_ties = p->open_ties,
+        .novelty = point && p->curve == CURVE_NOVELTY ? point->value : 0,
+        .diversity = point && p->curve == CURVE_DIVERSITY ? point->value : 0,
+        .pairs = &r->trainings.test.pairs,
+        .threads = p->threads,
+        .progress = p->progress};
     struct ranking ranking = {0};
     struct model_result *m = &r->out->models[model];
-    progress_begin(r->params->progress, r->params->entrants[model]->name, r->out->questions);
-    int rc = entrant_train(r->params->entrants[model], &r->trainings.test, &contender, err);
-    if (rc)
-        return rc;
-    progress_begin(r->params->progress, r->params->entrants[model]->name, r->out->questions);
-    rc = ranking_make(r->split, &contender, &params, &ranking, err);
-    m->name = contender.name;
-    m->baseline = contender.baseline;
-    m->cost = contender.cost;
+    m->name = point ? point->name : contender->name;
+    m->baseline = contender->baseline;
+    m->cost = contender->cost;
+    r->out->model_count = model + 1;
+    progress_begin(p->progress, m->name, r->out->questions);
+    int rc = ranking_make(r->split, contender, &params, &ranking, err);
     if (rc == 0)
         rc = measure(r, model, &ranking, err);
     ranking_deinit(&ranking);
+    return rc;
+}
+
+static int run_model(struct run *r, uint32_t model, struct error *err)
+{
+    const struct entrant *entrant = r->params->entrants[model];
+    struct contender contender = {0};
+    uint32_t count;
+    const struct curve_point *points = curve_points(r->params->curve, &count);
+    progress_begin(r->params->progress, entrant->name, r->out->questions);
+    int rc = entrant_train(entrant, &r->trainings.test, &contender, err);
+    if (rc)
+        return rc;
+    if (count == 0)
+        rc = ask(r, model, &contender, NULL, err);
+    for (uint32_t x = 0; rc == 0 && x < count; x++)
+        rc = ask(r, x, &contender, &points[x], err);
     contender_deinit(&contender);
     return rc;
 }
@@ -172,6 +192,8 @@ static uint32_t choose_against(const struct run *r)
     const struct evaluation *e = r->out;
     uint32_t best = 0, at = 0;
     bool any = false;
+    if (r->params->curve)
+        return 0;
     while (e->cutoffs[at] != e->k)
         at++;
     for (uint32_t m = 0; m < e->model_count; m++) {
@@ -232,15 +254,14 @@ int evaluation_run(const struct dataset *d, const struct evaluation_params *para
     struct run r = {.d = d, .params = params, .out = out};
     r.split = &r.trainings.test.split;
     assert(params->entrant_count >= 1 && params->entrant_count <= MODELS_MAX);
+    assert(!params->curve || params->entrant_count == 1);
     *out = (struct evaluation){0};
     choose_cutoffs(out, params->k);
     int rc = prepare(&r, err);
     if (rc == 0)
         describe(&r);
-    for (uint32_t m = 0; rc == 0 && m < params->entrant_count; m++) {
+    for (uint32_t m = 0; rc == 0 && m < params->entrant_count; m++)
         rc = run_model(&r, m, err);
-        out->model_count = m + 1;
-    }
     if (rc == 0)
         out->against = choose_against(&r);
     for (int t = 0; rc == 0 && t < TESTED_COUNT; t++)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define PIECE_LISTS 64
-#define HEAD_PART   5
 
 static uint32_t list_size(const uint32_t *list, uint32_t k)
 {
@@ -76,7 +75,7 @@ static void count_lists(const struct split *split, const struct ranking *ranking
 {
     const struct dataset *train = &split->train;
     double novelty = 0;
-    uint64_t total = 0, tail = 0;
+    uint64_t total = 0;
     for (uint32_t q = 0; q < split->questions.count; q++) {
         const uint32_t *list = ranking->list + (uint64_t)q * ranking->list_length;
         uint32_t size = list_size(list, k);
@@ -84,12 +83,11 @@ static void count_lists(const struct split *split, const struct ranking *ranking
         for (uint32_t n = 0; n < size; n++) {
             counts[list[n]]++;
             novelty -= log2((double)train->item_orders[list[n]] / train->basket_count);
-            tail += (uint64_t)split->rank[list[n]] * HEAD_PART >= train->item_count;
         }
         total += size;
     }
     out->novelty = total ? novelty / (double)total : 0;
-    out->tail_share = total ? (double)tail / (double)total : 0;
+    out->tail_share = list_tail_share(split, ranking, k);
 }
 
 int list_measures(const struct split *split, const struct ranking *ranking, uint32_t k,
@@ -118,6 +116,19 @@ int list_measures(const struct split *split, const struct ranking *ranking, uint
     free(job.mean);
     *out = made;
     return 0;
+}
+
+double list_tail_share(const struct split *split, const struct ranking *ranking, uint32_t k)
+{
+    uint64_t total = 0, tail = 0;
+    for (uint32_t q = 0; q < split->questions.count; q++) {
+        const uint32_t *list = ranking->list + (uint64_t)q * ranking->list_length;
+        uint32_t size = list_size(list, k);
+        for (uint32_t n = 0; n < size; n++)
+            tail += split->rank[list[n]] >= split->head_items;
+        total += size;
+    }
+    return total ? (double)tail / (double)total : 0;
 }
 
 int list_coverage(const struct split *split, const struct ranking *ranking, uint32_t k, double *out,

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define RARE_ORDERS 5
-#define HEAD_PART   5 /* the most popular fifth */
 
 struct group {
     uint32_t above, level, targets;
@@ -137,7 +136,7 @@ static bool asked_in(const struct questions *q, uint32_t question, enum segment 
 
 static bool is_head(const struct split *split, uint32_t item)
 {
-    return (uint64_t)split->rank[item] * HEAD_PART < split->train.item_count;
+    return split->rank[item] < split->head_items;
 }
 
 static bool had(const struct questions *q, uint32_t question, uint32_t item)

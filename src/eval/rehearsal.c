@@ -20,16 +20,10 @@ static const struct {
     [REHEARSED_PERSONAL] = {TASK_PERSONAL, MIX_PERSONAL},
 };
 
-static int judge(const struct split *split, const struct rehearsal_params *params,
-                 const struct recipe *recipe, struct csr rows[MATRIX_COUNT], struct rehearsed *out,
-                 struct error *err)
+/* Takes the rows. */
+static int contend(const struct split *split, const struct mix *mix, struct csr rows[MATRIX_COUNT],
+                   struct contender *out, struct error *err)
 {
-    const struct mix *mix = &recipe->mixes[out->mix];
-    struct gate_params gate = {.after_ms = params->live->popularity.now_ms,
-                               .seed = params->seed,
-                               .threads = params->threads,
-                               .progress = params->progress};
-    struct contender live = {0}, candidate = {0};
     struct popularity popularity;
     float *prior = NULL;
     int rc = popularity_build(&split->train, 0, &popularity, err);
@@ -38,18 +32,36 @@ static int judge(const struct split *split, const struct rehearsal_params *param
     if (rc == 0) {
         popularity_prior(&popularity, mix->popular, mix->recent, prior);
         popularity_deinit(&popularity);
+        return contender_mix("new", mix, rows, prior, out, err);
     }
-    if (rc)
-        return rc;
-    rc = contender_mix("new", mix, rows, prior, &candidate, err);
     for (int k = 0; k < MATRIX_COUNT; k++)
-        rows[k] = (struct csr){0};
+        csr_deinit(&rows[k]);
+    return rc;
+}
+
+static int judge(const struct split *split, const struct rehearsal_params *params,
+                 const struct contender *candidate, struct rehearsed *out, struct error *err)
+{
+    struct gate_params gate = {.after_ms = params->live->popularity.now_ms,
+                               .seed = params->seed,
+                               .threads = params->threads,
+                               .progress = params->progress};
+    struct contender live = {0};
+    int rc = contender_model("live", params->live, out->mix, split, &live, err);
     if (rc == 0)
-        rc = contender_model("live", params->live, out->mix, split, &live, err);
-    if (rc == 0)
-        rc = gate_judge(split, &live, &candidate, &gate, &out->gate, err);
+        rc = gate_judge(split, &live, candidate, &gate, &out->gate, err);
     contender_deinit(&live);
-    contender_deinit(&candidate);
+    return rc;
+}
+
+static int fit_tail(const struct split *split, const struct rehearsal_params *params,
+                    const struct contender *candidate, struct mix *mix, struct rehearsed *out,
+                    struct error *err)
+{
+    const struct ranking_params asked = {.threads = params->threads, .progress = params->progress};
+    int rc = tail_fit(split, candidate, params->tail_target, &asked, &out->tail, err);
+    if (rc == 0)
+        mix->novelty = (float)out->tail.novelty;
     return rc;
 }
 
@@ -61,15 +73,21 @@ static int fit_and_judge(const struct split *split, const struct rehearsal_param
                              .keep = params->keep,
                              .threads = params->threads,
                              .progress = params->progress};
+    struct contender candidate = {0};
+    struct mix *mix = &recipe->mixes[out->mix];
     int rc = recipe_fit(split, recipe, out->mix, &fit, recipe, rows, &out->fit, err);
     out->held = rc == 0 && out->fit.fitted;
     if (rc == 0 && !out->held)
         snprintf(out->why_not, sizeof out->why_not, "only %u questions to choose by",
                  out->fit.questions);
-    if (out->held && params->live && !params->without_gate)
-        rc = judge(split, params, recipe, rows, out, err);
-    for (int k = 0; k < MATRIX_COUNT; k++)
-        csr_deinit(&rows[k]);
+    if (!out->held)
+        return rc; /* without rows */
+    rc = contend(split, mix, rows, &candidate, err);
+    if (rc == 0 && params->tail_target > 0)
+        rc = fit_tail(split, params, &candidate, mix, out, err);
+    if (rc == 0 && params->live && !params->without_gate)
+        rc = judge(split, params, &candidate, out, err);
+    contender_deinit(&candidate);
     return rc;
 }
 
@@ -128,6 +146,10 @@ static void surface_json(const struct rehearsed *s, struct buf *out)
     buf_f64(out, s->fit.ndcg_menu);
     buf_text(out, ",\"ndcg\":");
     buf_f64(out, s->fit.ndcg);
+    if (s->tail.target > 0) {
+        buf_text(out, ",\"tail\":");
+        tail_json(&s->tail, out);
+    }
     buf_text(out, ",\"gate\":");
     gate_json(&s->gate, out);
     buf_char(out, '}');

@@ -40,13 +40,19 @@ static void add_data(const struct evaluation *e, const struct report_input *inpu
 }
 
 static void add_configuration(const struct evaluation *e, const struct evaluation_params *params,
-                              struct buf *out)
+                              const struct report_input *input, struct buf *out)
 {
     const struct split_params *s = &params->split;
     buf_text(out, "\"configuration\":{");
     text(out, "protocol", protocol_name(s->protocol));
     buf_char(out, ',');
     text(out, "surface", task_name(s->task));
+    if (params->curve) {
+        buf_char(out, ',');
+        text(out, "curve", curve_name(params->curve));
+        buf_char(out, ',');
+        text(out, "model", input->model);
+    }
     if (s->protocol != PROTOCOL_LEAVE_LAST_OUT) {
         buf_char(out, ',');
         number(out, "test_share", s->test_share);
@@ -222,7 +228,7 @@ void report_json(const struct evaluation *e, const struct evaluation_params *par
     buf_char(out, '{');
     add_program(out);
     add_data(e, input, out);
-    add_configuration(e, params, out);
+    add_configuration(e, params, input, out);
     add_split(e, out);
     add_canaries(input, out);
     buf_text(out, "\"metrics\":{");

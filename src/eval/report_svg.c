@@ -17,7 +17,7 @@ static const char style[] =
     ".ci{stroke:#6b7684;stroke-width:1.4;fill:none}.axis{stroke:#8a94a0;stroke-opacity:.35}"
     "</style>\n";
 
-static void escaped(struct buf *out, const char *text)
+void report_svg_text(struct buf *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '&')
@@ -97,7 +97,7 @@ void report_svg(const struct evaluation *e, const struct evaluation_params *para
     buf_text(out, style);
     buf_text(out, "<text class=\"head\" x=\"12\" y=\"22\">");
     const char *name = strrchr(input->source, '/');
-    escaped(out, name ? name + 1 : input->source);
+    report_svg_text(out, name ? name + 1 : input->source);
     buf_printf(out,
                "</text>\n<text class=\"small\" x=\"12\" y=\"40\">protocol %s, surface %s, %u "
                "questions of %u clusters; lines: 95 %% of %u resamples</text>\n",

@@ -32,23 +32,26 @@ static void add_asked(const struct evaluation *e, const struct evaluation_params
 
 static void add_models(const struct evaluation *e, struct buf *out)
 {
-    char hr[16], ndcg[16], mrr[16], map[16], coverage[16];
+    char hr[16], ndcg[16], mrr[16], map[16], coverage[16], tail[16], unlike[16];
     snprintf(hr, sizeof hr, "hr@%u", e->k);
     snprintf(ndcg, sizeof ndcg, "ndcg@%u", e->k);
     snprintf(mrr, sizeof mrr, "mrr@%u", e->k);
     snprintf(map, sizeof map, "map@%u", e->k);
     snprintf(coverage, sizeof coverage, "cover@%u", e->k);
-    buf_printf(out, "%-16s %7s %8s %15s %8s %8s %8s %6s %7s %7s %7s %7s\n", "model", hr, ndcg,
-               "95 % interval", mrr, map, coverage, "gini", "train s", "us p50", "us p99", "MB");
+    snprintf(tail, sizeof tail, "tail@%u", e->k);
+    snprintf(unlike, sizeof unlike, "unlike@%u", e->k);
+    buf_printf(out, "%-16s %7s %8s %15s %8s %8s %8s %7s %9s %6s %7s %7s %7s %7s\n", "model", hr,
+               ndcg, "95 % interval", mrr, map, coverage, tail, unlike, "gini", "train s", "us p50",
+               "us p99", "MB");
     for (uint32_t i = 0; i < e->model_count; i++) {
         const struct model_result *m = &e->models[i];
         const struct interval *ci = &m->interval[TESTED_NDCG];
-        buf_printf(out, "%-16s %7.4f %8.4f  %6.4f - %6.4f %8.4f %8.4f %8.3f %6.3f", m->name,
-                   at_cutoff(e, m->quality[QUALITY_HR], e->k),
+        buf_printf(out, "%-16s %7.4f %8.4f  %6.4f - %6.4f %8.4f %8.4f %8.3f %7.3f %9.3f %6.3f",
+                   m->name, at_cutoff(e, m->quality[QUALITY_HR], e->k),
                    at_cutoff(e, m->quality[QUALITY_NDCG], e->k), ci->low, ci->high,
                    at_cutoff(e, m->quality[QUALITY_MRR], e->k),
                    at_cutoff(e, m->quality[QUALITY_MAP], e->k), at_cutoff(e, m->coverage, e->k),
-                   m->lists.gini);
+                   m->lists.tail_share, m->lists.diversity, m->lists.gini);
         buf_printf(out, " %7.2f %7.1f %7.1f %7.1f\n", m->cost.train_cpu_s, m->answer_us_p50,
                    m->answer_us_p99, (double)m->cost.bytes / 1e6);
     }

@@ -14,6 +14,7 @@
 #define DEFAULT_SHARE     .1
 #define DEFAULT_LOO_SHARE .2
 #define DEFAULT_TARGETS   3
+#define HEAD_SHARE        .8
 
 static const char *const protocols[] = {[PROTOCOL_TIME] = "time",
                                         [PROTOCOL_LEAVE_LAST_OUT] = "leave-last-out",
@@ -179,6 +180,17 @@ struct ranked {
     uint32_t orders, id, item;
 };
 
+static uint32_t count_head(const struct ranked *list, uint32_t count)
+{
+    uint64_t all = 0, sold = 0;
+    uint32_t head = 0;
+    for (uint32_t r = 0; r < count; r++)
+        all += list[r].orders;
+    while (head < count && (double)sold < HEAD_SHARE * (double)all)
+        sold += list[head++].orders;
+    return head;
+}
+
 static int compare_ranked(const void *x, const void *y)
 {
     const struct ranked *a = x, *b = y;
@@ -212,6 +224,7 @@ static int number_items(struct cutting *c, struct error *err)
     qsort(list, next, sizeof *list, compare_ranked);
     for (uint32_t r = 0; r < next; r++)
         c->split->rank[list[r].item] = r;
+    c->split->head_items = count_head(list, next);
     free(list);
     return 0;
 }

@@ -79,7 +79,8 @@ void filter_input_init(struct filter_input *f)
 
 void question_init(struct question *q)
 {
-    *q = (struct question){.surface = SURFACE_BASKET, .limit = DEFAULT_LIMIT, .explain = true};
+    *q = (struct question){
+        .surface = SURFACE_BASKET, .limit = DEFAULT_LIMIT, .explain = true, .novelty = -1};
     filter_input_init(&q->filter);
 }
 

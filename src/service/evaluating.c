@@ -48,6 +48,26 @@ static int choose_models(const struct evaluating_request *request, const struct 
     return 0;
 }
 
+static int choose_curve(const struct evaluating_request *request, const struct split_params *split,
+                        bool timed, bool shoppers, struct chosen *out, struct error *err)
+{
+    struct str name = request->models.len ? str_trim(request->models) : STR("blend");
+    const struct entrant *entrant = entrant_find(name);
+    const char *problem = entrant ? entrant_problem(entrant, split, timed, shoppers) : NULL;
+    if (!entrant)
+        return unknown_model(name, err);
+    if (problem)
+        return error_set(err, ERR_INVALID, "model %s %s", entrant->name, problem);
+    if (request->against.len || request->canaries || request->params.open_ties)
+        return error_set(err, ERR_INVALID,
+                         "--curve is about one model and its lists: it goes without %s",
+                         request->against.len ? "--against"
+                         : request->canaries  ? "--canaries"
+                                              : "--expected-ties");
+    out->at[out->count++] = entrant;
+    return 0;
+}
+
 static int choose_against(const struct evaluating_request *request, const struct chosen *chosen,
                           const struct entrant **out, struct error *err)
 {
@@ -89,9 +109,10 @@ static int evaluate(const struct evaluating_request *request, const struct evald
     p->split.id_rank = data->id_rank;
     p->timed = data->timed;
     int rc = choose_protocol(request, data, &p->split, err);
+    bool shoppers = data->orders.user_count > 0;
     if (rc == 0)
-        rc = choose_models(request, &p->split, data->timed, data->orders.user_count > 0, &chosen,
-                           err);
+        rc = p->curve ? choose_curve(request, &p->split, data->timed, shoppers, &chosen, err)
+                      : choose_models(request, &p->split, data->timed, shoppers, &chosen, err);
     if (rc == 0)
         rc = choose_against(request, &chosen, &p->against, err);
     report->usage = rc != 0;
@@ -99,6 +120,7 @@ static int evaluate(const struct evaluating_request *request, const struct evald
         return rc;
     p->entrants = chosen.at;
     p->entrant_count = chosen.count;
+    report->input.model = p->curve ? chosen.at[0]->name : NULL;
     split_defaults(&p->split);
     rc = evaluation_run(&data->orders, p, &report->evaluation, err);
     for (int c = 0; rc == 0 && request->canaries && c < CANARY_COUNT; c++)

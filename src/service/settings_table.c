@@ -56,6 +56,9 @@ const struct option settings_options[] = {
      "first choose the recipe on the newest tenth of the orders (up to 3 million lines)"},
     {"train", "gate", "gate", TYPE_SWITCH, AT(gate), 0, 0, "true",
      "store a model that the rehearsal shows to be worse than the live one, but do not serve it"},
+    {"train", "tail_target", "tail-target", TYPE_REAL, AT(tail_target), 0, 0.95, "0",
+     "share of suggestions that are to come from the long tail (all but the fewest items that make "
+     "80 % of sales): the rehearsal finds the least `novelty` that reaches it; 0: as it comes"},
     {"train", "tune", "train-tune", TYPE_TEXT, AT(tune), 1, 0, "off",
      "search by itself, as `basketd tune` does, for better parameters to train with: off, nightly "
      "or "

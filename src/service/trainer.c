@@ -241,6 +241,7 @@ static int rehearse_training(struct training *t, struct error *err)
     struct model *live = live_ref(t->shop->live);
     struct rehearsal_params params = {.live = live,
                                       .without_gate = !s->gate,
+                                      .tail_target = s->tail_target,
                                       .keep = s->neighbours,
                                       .seed = 1,
                                       .threads = s->threads,
@@ -261,6 +262,8 @@ static int rehearse_training(struct training *t, struct error *err)
     else
         out->rehearsal.recipe = menu;
     model_unref(live);
+    for (int k = 0; k < MIX_COUNT && !(s->tail_target > 0); k++)
+        out->rehearsal.recipe.mixes[k].novelty = 0;
     return rc;
 }
 

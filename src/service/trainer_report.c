@@ -18,12 +18,13 @@ void train_parameters_json(const struct settings *s, struct buf *out)
     buf_text(out, ",\"max_q\":");
     buf_f64(out, s->max_q);
     buf_printf(out,
-               ",\"productive\":%s,\"max_length\":%u,\"max_itemsets\":%llu,\"max_rules\":%llu,"
+               ",\"tail_target\":%g,\"productive\":%s,\"max_length\":%u,\"max_itemsets\":%llu,"
+               "\"max_rules\":%llu,"
                "\"neighbours\":%u,"
                "\"embeddings\":%s,\"max_order_items\":%u,\"max_events\":%u,\"events\":{",
-               s->productive ? "true" : "false", s->max_length, (unsigned long long)s->max_itemsets,
-               (unsigned long long)s->max_rules, s->neighbours, s->embeddings ? "true" : "false",
-               s->max_order_items, s->max_events);
+               s->tail_target, s->productive ? "true" : "false", s->max_length,
+               (unsigned long long)s->max_itemsets, (unsigned long long)s->max_rules, s->neighbours,
+               s->embeddings ? "true" : "false", s->max_order_items, s->max_events);
     for (int k = 0; k < ACTION_COUNT; k++) {
         const struct event_weight *w = &s->event_weights.of[k];
         buf_printf(out, "%s\"%s\":{\"weight\":", k ? "," : "", event_kind_name(k));

@@ -168,7 +168,25 @@ def test_canaries_and_a_chart(tmp_path):
     assert len(list(chart.iter("{http://www.w3.org/2000/svg}rect"))) == 2 * len(report["models"])
 
 
+@pytest.mark.parametrize("knob, gains", [("novelty", "tail_share@10"), ("diversity", "diversity@10")])
+def test_a_curve_says_what_a_knob_costs(tmp_path, knob, gains):
+    path = made_csv(tmp_path / "orders.csv")
+    report = evaluate(path, "--curve", knob, "--models", "cosine", "--svg", tmp_path / "curve.svg")
+    assert report["configuration"]["curve"] == knob and report["configuration"]["model"] == "cosine"
+    points = list(report["metrics"].values())
+    assert list(report["metrics"])[0] == f"{knob} 0" and len(points) == 11
+    assert points[0] == pytest.approx(evaluate(path, "--models", "cosine")["metrics"]["cosine"], abs=1e-9)
+    assert points[-1][gains] > points[0][gains]
+    chart = ElementTree.parse(tmp_path / "curve.svg").getroot()
+    texts = [t.text for t in chart.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"orders.csv: cosine by {knob}" in texts and {"NDCG", "recall", "coverage", "tail share"} <= set(texts)
+
+
 REFUSED = [
+    (["--curve", "height"], "--curve: expected novelty or diversity"),
+    (["--curve", "novelty", "--canaries"], "it goes without --canaries"),
+    (["--curve", "diversity", "--expected-ties"], "it goes without --expected-ties"),
+    (["--curve", "diversity", "--models", "cosine,llr"], "no model 'cosine,llr'"),
     (["--protocol", "leave-one-out", "--surface", "rebuy"], "cannot go with surface rebuy"),
     (["--protocol", "leave-last-out", "--surface", "basket"], "cannot go with surface basket"),
     (["--models", "nonesuch"], "no model 'nonesuch'; there are popularity, "),

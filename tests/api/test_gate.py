@@ -2,7 +2,9 @@
 import json
 import random
 
-from conftest import run
+import pytest
+
+from conftest import Server, run
 
 BUNDLES, ITEMS = 20, 30
 
@@ -67,3 +69,31 @@ def test_without_a_rehearsal_the_recipe_goes_on(tmp_path):
     first = train(data)
     second = train(data, "--rehearse=false")
     assert second["rehearsal"] is None and second["recipe"] == first["recipe"]
+
+
+def test_a_target_for_the_long_tail_is_kept_with_the_model(tmp_path):
+    """Sales fall off steeply: the first answers are of the head, unless the target says otherwise."""
+    rng, data = random.Random(8), tmp_path / "data"
+    rows = []
+    for n in range(4000):
+        items = {f"i{int(300 * rng.random() ** 3)}" for _ in range(6)}
+        rows.append({"order_id": f"o{n}", "user_id": f"u{n % 400}", "timestamp": 1_700_000_000 + 600 * n,
+                     "items": [{"item_id": item} for item in sorted(items)]})
+    import_orders(data, rows, tmp_path / "orders.ndjson")
+    plain = train(data)
+    assert "tail" not in plain["rehearsal"]["basket"]
+    assert {m["novelty"] for m in plain["recipe"]["mixes"].values()} == {0}
+    aimed = train(data, "--tail-target", "0.4")
+    tail = aimed["rehearsal"]["basket"]["tail"]
+    assert tail["target"] == 0.4 and tail["share_without"] < 0.4 <= tail["share"], tail
+    assert tail["ndcg"] <= tail["ndcg_without"] and 0 < tail["novelty"] < 1
+    assert aimed["recipe"]["mixes"]["basket"]["novelty"] == pytest.approx(tail["novelty"], abs=1e-6)
+    assert live(data) == [aimed["model"]]
+
+    server = Server(data, "--tail-target", "0.4")
+    ask = lambda **more: [i["item_id"] for i in server.get("/recommend", params={"items": "i0", **more}).json()["items"]]
+    assert ask() == ask(novelty=tail["novelty"]) != ask(novelty=0)
+    assert server.stop() == 0
+    carried = train(data, "--rehearse=false", "--tail-target", "0.4")
+    assert carried["recipe"]["mixes"]["basket"]["novelty"] == aimed["recipe"]["mixes"]["basket"]["novelty"]
+    assert train(data, "--rehearse=false")["recipe"]["mixes"]["basket"]["novelty"] == 0

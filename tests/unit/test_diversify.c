@@ -137,6 +137,13 @@ static void novelty_lifts_what_sells_less(void **state)
     a = answer_of(&t, &q.q, s);
     assert_string_equal(names_of(&t, &a), "c b");
     assert_true(fabs(sum_of(&a, 1) - plain / 8) < 1e-6);
+    t.m->recipe.mixes[MIX_BASKET].novelty = 1; /* the model's own goes for who says nothing */
+    q.q.novelty = 0;
+    a = answer_of(&t, &q.q, s);
+    assert_string_equal(names_of(&t, &a), "b c");
+    q.q.novelty = -1;
+    a = answer_of(&t, &q.q, s);
+    assert_string_equal(names_of(&t, &a), "c b");
     tinyshop_free(&t);
     scratch_free(s);
 }

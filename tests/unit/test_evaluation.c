@@ -188,6 +188,47 @@ static void the_chart_has_a_bar_for_each_model_and_quality(void **state)
     end(&b);
 }
 
+static void a_curve_is_one_model_at_each_point(void **state)
+{
+    (void)state;
+    struct bench b = begin(0);
+    struct buf out;
+    run(&b);
+    double plain = b.e->models[2].quality[QUALITY_NDCG][1], tail = b.e->models[2].lists.tail_share;
+    for (int c = CURVE_NOVELTY; c < CURVE_COUNT; c++) {
+        uint32_t count;
+        const struct curve_point *points = curve_points((enum curve)c, &count);
+        struct report_input with = input;
+        with.model = "cosine";
+        b.entrants[0] = entrant_find(STR("cosine"));
+        b.params.entrant_count = 1;
+        b.params.curve = (enum curve)c;
+        run(&b);
+        assert_int_equal(b.e->model_count, count);
+        assert_int_equal(b.e->against, 0);
+        assert_near(b.e->models[0].quality[QUALITY_NDCG][1], plain, 1e-12);
+        const struct model_result *last = &b.e->models[count - 1];
+        assert_true(c != CURVE_NOVELTY || last->lists.tail_share > tail);
+        assert_true(c != CURVE_DIVERSITY || last->lists.diversity > b.e->models[0].lists.diversity);
+        assert_near(points[count - 1].value, 1, 0);
+        buf_init(&out, 0);
+        report_json(b.e, &b.params, &with, &out);
+        json_t *root = json_loadb(out.ptr, out.len, 0, NULL);
+        json_t *asked = json_object_get(root, "configuration");
+        assert_string_equal(json_string_value(json_object_get(asked, "model")), "cosine");
+        assert_int_equal(curve_parse(str_of(json_string_value(json_object_get(asked, "curve")))),
+                         c);
+        assert_int_equal(json_object_size(json_object_get(root, "metrics")), count);
+        json_decref(root);
+        buf_clear(&out);
+        report_curve_svg(b.e, &b.params, &with, &out);
+        assert_non_null(strstr(buf_cstr(&out), "tail share"));
+        assert_null(strstr(out.ptr, "nan"));
+        buf_deinit(&out);
+    }
+    end(&b);
+}
+
 static void evaluating_survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -219,6 +260,7 @@ int main(void)
         cmocka_unit_test(the_json_holds_what_was_measured),
         cmocka_unit_test(canaries_are_reported),
         cmocka_unit_test(the_chart_has_a_bar_for_each_model_and_quality),
+        cmocka_unit_test(a_curve_is_one_model_at_each_point),
         cmocka_unit_test(evaluating_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

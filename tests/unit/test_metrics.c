@@ -294,7 +294,7 @@ static void lists_by_hand(void **state)
     assert_near(m.gini, differences / (2. * n * n * (5. / n)), 1e-9);
     uint32_t tail = 0;
     for (uint32_t i = 0; i < 3; i++)
-        tail += s.split.rank[i] * 5 >= n ? (i == 1 ? 3 : 1) : 0;
+        tail += s.split.rank[i] >= s.split.head_items ? (i == 1 ? 3 : 1) : 0;
     assert_near(m.tail_share, tail / 5., NEAR);
     cooc_deinit(&pairs);
     close_shop(&s);

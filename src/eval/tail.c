@@ -1,0 +1,89 @@
+#include "eval/tail.h"
+
+#include "base/mem.h"
+#include "eval/metrics.h"
+
+#include <stdlib.h>
+
+#define CUTOFF   10
+#define HALVINGS 7
+
+struct trial {
+    double share, ndcg;
+};
+
+static int try_novelty(const struct split *split, const struct contender *c, double novelty,
+                       const struct ranking_params *params, struct trial *out, struct error *err)
+{
+    const struct ranking_params asked = {.list_length = CUTOFF,
+                                         .novelty = novelty,
+                                         .threads = params->threads,
+                                         .progress = params->progress};
+    struct ranking ranking = {0};
+    double *values;
+    uint32_t questions = split->questions.count, numbers;
+    if (!MEM_NEW(values, questions))
+        return error_set(err, ERR_NOMEM, "tail: out of memory");
+    int rc = ranking_make(split, c, &asked, &ranking, err);
+    if (rc == 0)
+        rc = quality_values(split, &ranking, QUALITY_NDCG, CUTOFF, SEGMENT_ALL, values, err);
+    if (rc == 0) {
+        out->ndcg = mean_of(values, questions, &numbers);
+        out->share = list_tail_share(split, &ranking, CUTOFF);
+    }
+    ranking_deinit(&ranking);
+    free(values);
+    return rc;
+}
+
+int tail_fit(const struct split *split, const struct contender *c, double target,
+             const struct ranking_params *params, struct tail_fit *out, struct error *err)
+{
+    struct trial without, best, trial;
+    double low = 0, high = 1;
+    int rc = try_novelty(split, c, 0, params, &without, err);
+    if (rc)
+        return rc;
+    *out = (struct tail_fit){.target = target,
+                             .share_without = without.share,
+                             .share = without.share,
+                             .ndcg_without = without.ndcg,
+                             .ndcg = without.ndcg};
+    if (without.share >= target)
+        return 0;
+    rc = try_novelty(split, c, high, params, &best, err);
+    for (int n = 0; rc == 0 && n < HALVINGS && best.share >= target; n++) {
+        double middle = (low + high) / 2;
+        rc = try_novelty(split, c, middle, params, &trial, err);
+        if (rc == 0 && trial.share >= target) {
+            high = middle;
+            best = trial;
+        } else {
+            low = middle;
+        }
+    }
+    if (rc)
+        return rc;
+    out->novelty = high;
+    out->share = best.share;
+    out->ndcg = best.ndcg;
+    return 0;
+}
+
+void tail_json(const struct tail_fit *t, struct buf *out)
+{
+    const struct {
+        const char *name;
+        double value;
+    } members[] = {{"target", t->target},
+                   {"novelty", t->novelty},
+                   {"share_without", t->share_without},
+                   {"share", t->share},
+                   {"ndcg_without", t->ndcg_without},
+                   {"ndcg", t->ndcg}};
+    for (size_t x = 0; x < sizeof members / sizeof *members; x++) {
+        buf_printf(out, "%c\"%s\":", x ? ',' : '{', members[x].name);
+        buf_f64(out, members[x].value);
+    }
+    buf_char(out, '}');
+}
