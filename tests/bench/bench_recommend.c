@@ -1,5 +1,6 @@
 /* What one answer costs: recommend() on a made-up model of 1e5 items, 200 neighbours of each, 3e5
- * rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items, by the default recipe.
+ * rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items and histories of 50, by
+ * the default recipe.
  * Half of a basket's items lie near each other, half are drawn by popularity. Also /rules on the
  * same model: pages with and without conditions.
  *
@@ -210,8 +211,12 @@ static void make_world(struct world *w, uint32_t items, uint32_t neighbours)
     make_items(w);
     make_popularity(w);
     recipe_default(&w->m->recipe);
-    make_rows(w, &w->m->matrices[MATRIX_ORDERS]);
-    make_rows(w, &w->m->matrices[MATRIX_ALIKE]);
+    w->m->user_count = BASKETS;
+    w->m->buyers = mem_copy(w->m->popularity.orders_all, items * sizeof *w->m->buyers);
+    if (!w->m->buyers)
+        fail("out of memory");
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        make_rows(w, &w->m->matrices[k]);
     make_rules(w);
     make_catalog(w);
     uint64_t begin = clock_mono_ns();
@@ -244,6 +249,14 @@ static void fill_basket(struct world *w, struct str *items, uint32_t size)
     }
 }
 
+/* A history instead of a basket, an order for each item. */
+static void remember(const struct world *w, const struct str *items, struct shopper *who)
+{
+    for (uint32_t x = 0; x < who->line_count; x++)
+        who->lines[x] = (struct purchase){
+            .slot = dict_find(&w->m->items, items[x]) + 1, .time_s = 86400 * (x + 1), .order = x};
+}
+
 static void time_answers(struct world *w, const char *name, struct query q, uint32_t size,
                          uint32_t questions)
 {
@@ -251,13 +264,18 @@ static void time_answers(struct world *w, const char *name, struct query q, uint
     struct scratch *s = scratch_new(&err);
     uint64_t *ns = mem_array(questions, sizeof *ns), candidates = 0, answered = 0;
     struct str items[64];
+    struct purchase lines[64];
+    struct shopper who = {.lines = lines, .line_count = (uint16_t)size};
     if (!s || !ns)
         fail("out of memory");
     q.items = items;
-    q.item_count = size;
+    q.item_count = q.surface == SURFACE_PERSONAL ? 0 : size;
+    q.shopper = q.surface == SURFACE_PERSONAL ? &who : NULL;
     for (uint32_t x = 0; x < questions + 100; x++) {
         struct answer a;
         fill_basket(w, items, size);
+        if (q.shopper)
+            remember(w, items, &who);
         uint64_t begin = clock_mono_ns();
         must(recommend(w->m, &w->c, &q, s, &a, &err), &err);
         if (x < 100)
@@ -317,6 +335,8 @@ static void recommend_all(struct world *w, uint32_t questions)
     q = plain;
     q.surface = SURFACE_SIMILAR;
     time_answers(w, "similar_1", q, 1, questions);
+    q.surface = SURFACE_PERSONAL;
+    time_answers(w, "personal_50", q, 50, questions);
 }
 
 /* Orders since the training, like the baskets asked for, at the limit of the overlay; what putting
