@@ -100,13 +100,13 @@ static void what_the_live_model_may_have_learnt_from_does_not_judge(void **state
 
 static struct str name_of(void *context, uint32_t key)
 {
-    char(*names)[8] = context;
+    char(*names)[12] = context;
     return str_of(names[key]);
 }
 
 static struct model *train(const struct dataset *d, const struct recipe *recipe)
 {
-    static char names[64][8];
+    static char names[64][12];
     struct build_params params = {
         .min_support = 2, .without_sgns = true, .threads = 2, .recipe = recipe};
     struct error err = ERROR_INIT;
