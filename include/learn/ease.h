@@ -19,9 +19,10 @@ struct ease_params {    /* zero = default */
 };
 
 /* Row i = the targets i speaks for, weights descending and also negative, finite (ties: n_j
- * descending, j ascending). ERR_LIMIT: too many items; ERR_INVALID: lambda out of range, or counts
- * pruned so far that nothing can be solved, not even with more than lambda; ERR_NOMEM;
- * ERR_CANCELLED; ERR_NOT_FOUND without OpenBLAS. */
+ * descending, j ascending). ERR_LIMIT: too many items; ERR_INVALID: lambda out of range, or nothing
+ * can be solved, not even with some powers of 10 times lambda: counts pruned too far, or items that
+ * say the same and a lambda too small to be felt; ERR_NOMEM; ERR_CANCELLED; ERR_NOT_FOUND without
+ * OpenBLAS. */
 int ease_rows(const struct cooc *c, const struct ease_params *params, struct csr *out,
               struct error *err) WARN_UNUSED;
 

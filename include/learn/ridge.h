@@ -7,9 +7,10 @@
  * lambda is taken in proportion (times the masses' sum over the items by that of the n_i). With S =
  * all items it is exactly a column of EASE (learn/ease.h).
  *
- * Counts must be symmetric; counts pruned too far are no Gram matrix any more, and a system that
- * cannot be solved is tried again with 10 lambda, which is counted. Rows in parallel, same result
- * for any thread count. */
+ * Counts must be symmetric; counts pruned too far are no Gram matrix any more, and of items that
+ * say the same a lambda too small to be felt beside the counts leaves nothing but rounding. A
+ * system that cannot be solved, or only so, is tried again with 10 lambda, which is counted. Rows
+ * in parallel, same result for any thread count. */
 #ifndef LEARN_RIDGE_H
 #define LEARN_RIDGE_H
 

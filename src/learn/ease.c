@@ -74,6 +74,18 @@ static void fill_strips(void *context, uint32_t worker)
     }
 }
 
+/* What block k had on its diagonal before it was swept. */
+static bool pivots_hold(const struct job *job)
+{
+    bool hold = true;
+    for (uint32_t r = 0; r < BLOCK; r++) {
+        uint32_t i = job->k * BLOCK + r;
+        float diagonal = i < job->items ? gram_item(job->pairs, i) + job->lambda : 1;
+        hold &= gram_pivot_holds(job->inverse[(size_t)r * BLOCK + r], diagonal);
+    }
+    return hold;
+}
+
 /* D; false: the block is not positive definite. */
 static bool invert_block(struct job *job)
 {
@@ -83,8 +95,9 @@ static bool invert_block(struct job *job)
     for (uint32_t r = 0; r < BLOCK; r++)
         memcpy(d + (size_t)r * BLOCK, from + r * width(job->k), BLOCK * sizeof *d);
     job->blas.spotrf("L", &n, d, &n, &info);
-    if (info == 0)
-        job->blas.spotri("L", &n, d, &n, &info);
+    if (info || !pivots_hold(job))
+        return false;
+    job->blas.spotri("L", &n, d, &n, &info);
     for (uint32_t r = 0; r < BLOCK; r++) /* LAPACK's columns are our rows: the upper half is made */
         for (uint32_t c = 0; c < r; c++)
             d[(size_t)r * BLOCK + c] = d[(size_t)c * BLOCK + r];
@@ -290,7 +303,9 @@ static int learn(struct job *job, uint32_t threads, struct error *err)
         if (status != ERR_INVALID)
             return status;
     }
-    return error_set(err, ERR_INVALID, "ease: the pairs cannot be solved: they are pruned too far");
+    return error_set(err, ERR_INVALID,
+                     "ease: the pairs cannot be solved: lambda is too small for items that say the "
+                     "same, or they are pruned too far");
 }
 
 static int check(const struct cooc *c, const struct ease_params *params, struct error *err)

@@ -5,6 +5,9 @@
 
 #include "learn/cooc.h"
 
+#include <float.h>
+#include <stdbool.h>
+
 /* Off the diagonal, by entry of the pairs. */
 static inline float gram_pair(const struct cooc *c, uint64_t e)
 {
@@ -26,6 +29,14 @@ static inline float gram_scale(const struct cooc *c)
         counts += c->item_units[i];
     }
     return masses > 0 ? (float)(masses / counts) : 1;
+}
+
+/* Of a Cholesky factor. What is left of a diagonal when all that others tell is taken off may be
+ * rounding: then items say the same, lambda is lost beside their counts, and any solution would do.
+ */
+static inline bool gram_pivot_holds(float root, float diagonal)
+{
+    return root * root > 64 * FLT_EPSILON * diagonal;
 }
 
 #endif

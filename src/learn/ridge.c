@@ -148,6 +148,16 @@ static bool all_finite(const float *v, uint32_t count)
     return finite;
 }
 
+static bool pivots_hold(const struct solver *s, float lambda)
+{
+    bool hold = true;
+    for (uint32_t x = 0; x < s->m; x++) {
+        size_t at = (size_t)x * s->stride + x;
+        hold &= gram_pivot_holds(s->matrix[at], s->gram[at] + lambda);
+    }
+    return hold;
+}
+
 /* (gram + lambda I) solution = both; false: cannot be solved. */
 static bool solve(const struct job *job, struct solver *s, float lambda)
 {
@@ -159,7 +169,7 @@ static bool solve(const struct job *job, struct solver *s, float lambda)
         s->matrix[at] += lambda;
     }
     blas->spotrf("L", &m, s->matrix, &stride, &info);
-    if (info)
+    if (info || !pivots_hold(s, lambda))
         return false;
     memcpy(s->solution, s->both, s->m * sizeof *s->both);
     blas->strsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, m, s->matrix, stride,

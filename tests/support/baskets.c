@@ -25,6 +25,22 @@ struct csr baskets_random(struct rng *r, uint32_t rows, uint32_t items, double d
     return m;
 }
 
+struct csr baskets_with_twins(struct rng *r, uint32_t rows, uint32_t items, double density)
+{
+    struct csr m;
+    if (csr_alloc(&m, rows, items, (uint64_t)rows * items, 0, NULL))
+        abort();
+    uint64_t at = 0;
+    for (uint32_t b = 0; b < rows; b++) {
+        bool twins = rng_unit(r) < density;
+        for (uint32_t i = 0; i < items; i++)
+            if (i < 3 ? twins : i == 3 || rng_unit(r) < density)
+                m.column[at++] = i;
+        m.start[b + 1] = at;
+    }
+    return m;
+}
+
 struct csr baskets_of(const char *text, uint32_t items)
 {
     struct csr m;

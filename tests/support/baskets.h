@@ -10,6 +10,10 @@
  * Baskets may be empty. Aborts when out of memory. */
 struct csr baskets_random(struct rng *r, uint32_t rows, uint32_t items, double density);
 
+/* Random ones in which items 0, 1 and 2 are all there or none, and item 3 is in every basket:
+ * without a lambda no regression on them has one solution. */
+struct csr baskets_with_twins(struct rng *r, uint32_t rows, uint32_t items, double density);
+
 /* "1 2 3|2 3||1": baskets separated by |, ascending numbers by blanks. */
 struct csr baskets_of(const char *text, uint32_t items);
 

@@ -82,3 +82,14 @@ void plain_ridge(const struct cooc *c, uint32_t j, const uint32_t *support, uint
         weight[x] = a[x * wide + m] / a[x * wide + x];
     free(a);
 }
+
+double *plain_matrix(const struct csr *rows)
+{
+    double *out = calloc((size_t)rows->rows * rows->cols + 1, sizeof *out);
+    if (!out)
+        abort();
+    for (uint32_t i = 0; i < rows->rows; i++)
+        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
+            out[(size_t)i * rows->cols + rows->column[e]] = (double)rows->value[e];
+    return out;
+}

@@ -12,4 +12,7 @@ uint32_t plain_neighbours(const struct cooc *c, uint32_t j, uint32_t k, uint32_t
 void plain_ridge(const struct cooc *c, uint32_t j, const uint32_t *support, uint32_t m,
                  double lambda, double *weight);
 
+/* Rows as a dense matrix, [row][column]; the caller's to free. Aborts when out of memory. */
+double *plain_matrix(const struct csr *rows);
+
 #endif

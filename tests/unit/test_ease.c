@@ -34,17 +34,6 @@ static void solve(const struct cooc *c, const struct ease_params *p, struct csr 
     assert_int_equal(csr_check(out, NULL), 0);
 }
 
-/* [source][target] */
-static double *spread(const struct csr *rows)
-{
-    double *out = calloc((size_t)rows->rows * rows->cols + 1, sizeof *out);
-    assert_non_null(out);
-    for (uint32_t i = 0; i < rows->rows; i++)
-        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
-            out[(size_t)i * rows->cols + rows->column[e]] = (double)rows->value[e];
-    return out;
-}
-
 /* Each column is the ridge regression of its item on all others. */
 static void columns_equal_plain_regressions(void **state)
 {
@@ -59,7 +48,7 @@ static void columns_equal_plain_regressions(void **state)
         float unit_power = round % 3 ? 0 : 0.5f;
         random_pairs(&r, 300, n, 0.1 + 0.5 * rng_unit(&r), unit_power, &c);
         solve(&c, &(struct ease_params){.lambda = 20, .threads = 1 + (uint32_t)round % 3}, &rows);
-        double *found = spread(&rows), units = 0, masses = 0;
+        double *found = plain_matrix(&rows), units = 0, masses = 0;
         for (uint32_t i = 0; i < n; i++) {
             units += c.item_units[i];
             masses += c.mass ? (double)c.item_mass[i] : c.item_units[i];
@@ -92,7 +81,7 @@ static void local_ridge_on_all_items_is_the_same(void **state)
     solve(&c, &(struct ease_params){.lambda = 50, .keep = n}, &ease);
     struct ridge_params p = {.neighbours = n, .keep = n};
     assert_int_equal(ridge_rows(&c, &p, &ridge, NULL, NULL), 0);
-    double *a = spread(&ease), *b = spread(&ridge);
+    double *a = plain_matrix(&ease), *b = plain_matrix(&ridge);
     double largest = 0;
     for (size_t x = 0; x < (size_t)n * n; x++) {
         assert_near(a[x], b[x], 1e-4);
@@ -194,6 +183,35 @@ static void what_cannot_be_solved_is_an_error(void **state)
                          ERR_INVALID);
 }
 
+/* Identical items: without a lambda that is felt there is no one solution. */
+static void twins_speak_alike_however_small_lambda_is(void **state)
+{
+    (void)state;
+    struct rng r;
+    const float lambdas[] = {1e-3f, 1e-2f, 0.1f, 1, 20};
+    rng_seed(&r, 11);
+    for (int round = 0; round < 4; round++) {
+        struct cooc c;
+        struct csr rows, units = baskets_with_twins(&r, 3000, 300, 0.1);
+        struct cooc_params counting = {.unit_power = round % 2 ? 0.5f : 0, .threads = 2};
+        assert_int_equal(cooc_count(&units, &counting, &c, NULL), 0);
+        for (int l = 0; l < 5; l++) {
+            solve(&c, &(struct ease_params){.lambda = lambdas[l], .keep = 300}, &rows);
+            double *found = plain_matrix(&rows);
+            for (uint32_t j = 3; j < 300; j++)
+                assert_near(found[j], found[300 + j], 0.05);
+            free(found);
+            csr_deinit(&rows);
+        }
+        struct error err = ERROR_INIT;
+        struct ease_params none = {.lambda = 1e-20f};
+        assert_int_equal(ease_rows(&c, &none, &rows, &err), ERR_INVALID);
+        assert_non_null(strstr(err.text, "lambda"));
+        cooc_deinit(&c);
+        csr_deinit(&units);
+    }
+}
+
 static void nothing_gives_nothing(void **state)
 {
     (void)state;
@@ -290,6 +308,7 @@ int main(void)
         cmocka_unit_test(the_number_of_threads_does_not_matter),
         cmocka_unit_test(more_items_than_allowed_are_refused),
         cmocka_unit_test(what_cannot_be_solved_is_an_error),
+        cmocka_unit_test(twins_speak_alike_however_small_lambda_is),
         cmocka_unit_test(nothing_gives_nothing),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
         cmocka_unit_test(cancelling_is_heeded),

@@ -10,6 +10,7 @@
 
 #include "learn/ridge.h"
 #include "support/baskets.h"
+#include "support/near.h"
 #include "support/oom.h"
 #include "support/plainridge.h"
 #include "support/protocol.h"
@@ -57,12 +58,8 @@ static double *reference(const struct cooc *c, uint32_t neighbours, double lambd
 static void weights_are_near(const struct csr *rows, const double *weights)
 {
     uint32_t n = rows->rows;
-    double *found = calloc((size_t)n * n + 1, sizeof *found);
-    assert_non_null(found);
     assert_int_equal(csr_check(rows, NULL), 0);
-    for (uint32_t i = 0; i < n; i++)
-        for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++)
-            found[(size_t)i * n + rows->column[e]] = (double)rows->value[e];
+    double *found = plain_matrix(rows);
     for (size_t x = 0; x < (size_t)n * n; x++)
         assert_true(fabs(found[x] - weights[x]) < 1e-5);
     free(found);
@@ -228,6 +225,45 @@ static void systems_that_cannot_be_solved_stay_out(void **state)
     assert_int_equal(report.dropped, 0); /* ten times and again: at last it can be solved */
     assert_int_equal(csr_entries(&rows[0]), 6);
     csr_deinit(&rows[0]);
+}
+
+/* Items 0, 1, 2 are in the same units, 3 is in all of them: without lambda there is no solution,
+ * and with a tiny one floats find any. */
+static void twins(struct rng *r, float unit_power, struct cooc *out)
+{
+    struct cooc_params params = {.threads = 1, .unit_power = unit_power};
+    struct csr units = baskets_with_twins(r, 3000, 12, 0.3);
+    assert_int_equal(cooc_count(&units, &params, out, NULL), 0);
+    csr_deinit(&units);
+}
+
+static void twins_speak_alike_however_small_lambda_is(void **state)
+{
+    (void)state;
+    struct rng r;
+    const float lambdas[] = {1e-30f, 1e-9f, 1e-6f, 1e-5f, 1e-4f, 1e-3f, 1e-2f, 0.1f, 1, 20};
+    rng_seed(&r, 11);
+    for (int round = 0; round < 6; round++) {
+        struct cooc c;
+        struct csr rows[10];
+        struct ridge_report report;
+        twins(&r, round % 2 ? 0.5f : 0, &c);
+        struct ridge_params p = {.lambdas = lambdas, .lambda_count = 10};
+        solve(&c, &p, rows, &report);
+        assert_true(report.retried > 0);
+        for (int l = 0; l < 10; l++) {
+            double *found = plain_matrix(&rows[l]);
+            for (uint32_t j = 0; j < 12; j++) {
+                for (uint32_t i = 0; i < 12; i++)
+                    assert_true(fabs(found[i * 12 + j]) < 1.5);
+                if (j > 2)
+                    assert_near(found[j], found[12 + j], 0.05);
+            }
+            free(found);
+            csr_deinit(&rows[l]);
+        }
+        cooc_deinit(&c);
+    }
 }
 
 static void what_is_no_number_stays_out(void **state)
@@ -411,6 +447,7 @@ int main(void)
         cmocka_unit_test(rows_keep_the_largest_and_are_ordered),
         cmocka_unit_test(the_number_of_threads_does_not_matter),
         cmocka_unit_test(systems_that_cannot_be_solved_stay_out),
+        cmocka_unit_test(twins_speak_alike_however_small_lambda_is),
         cmocka_unit_test(what_is_no_number_stays_out),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(nothing_gives_nothing),
