@@ -12,10 +12,14 @@ struct combine_part {
     float weight;           /* finite; 0: left out */
 };
 
+/* No weight of a model is larger: sums of as many as a question can bring together stay finite.
+ * Rows on their common scale have weights about 1. */
+#define ROWS_WEIGHT_MAX 1e16f
+
 /* Row i = the `keep` entries of largest magnitude of the weighted sum of the parts' rows i, largest
  * value first (ties: the column with the smaller rank, then the smaller column). Entries that come
- * to 0 or to no number are left out. `rank` [n]: the tie order, n_j descending. ERR_NOMEM;
- * ERR_CANCELLED. */
+ * to 0, to no number or beyond ROWS_WEIGHT_MAX are left out. `rank` [n]: the tie order, n_j
+ * descending. ERR_NOMEM; ERR_CANCELLED. */
 int rows_combine(const struct combine_part *parts, uint32_t part_count, const uint32_t *rank,
                  uint32_t keep, uint32_t threads, struct progress *progress, struct csr *out,
                  struct error *err) WARN_UNUSED;

@@ -36,8 +36,9 @@ struct embeddings_rows_params {
  * out-vectors, half of the candidates, and at those whose vectors point its way. With a fifth of
  * the items as candidates that finds 98 % of the first 10 and 93 % of the first 200 of low-rank
  * rows (Yelp, Amazon Sports; HR@10 equal), 86 to 88 % of the first 10 of skip-gram's (HR@10 -2 to
- * +4 %). Vectors must be finite. Blocked sgemm, parallel, same result for any number of threads.
- * ERR_NOMEM, ERR_CANCELLED; ERR_NOT_FOUND without OpenBLAS. */
+ * +4 %). A score out of the range of floats is left out. Blocked sgemm, parallel, same result for
+ * any number of threads. ERR_INVALID: a vector is not finite; ERR_NOMEM, ERR_CANCELLED;
+ * ERR_NOT_FOUND without OpenBLAS. */
 int embeddings_rows(const struct embeddings *e, const struct embeddings_rows_params *params,
                     struct csr *out, struct error *err) WARN_UNUSED;
 

@@ -50,12 +50,14 @@ void ials_deinit(struct ials *m);
 double ials_loss(const struct ials *m, const struct csr *units);
 
 /* The vector of a new unit with these items (distinct): x [dimensions]; the score of item j is
- * x·y_j. `room` [dimensions^2 + dimensions]. False: not to be solved. Allocates nothing. */
+ * x·y_j. `room` [dimensions^2 + dimensions]. False: not to be solved in finite
+ * numbers. Allocates nothing. */
 bool ials_fold_in(const struct ials *m, const uint32_t *items, uint32_t count, double *room,
                   float *x);
 
 /* As a source of rows (embeddings_rows with EMBEDDINGS_SCORE): in_i is the vector of a unit with
- * item i alone, out_j = y_j. ERR_NOMEM. */
+ * item i alone, out_j = y_j. ERR_NOMEM;
+ * ERR_LIMIT when the numbers run out of range. */
 int ials_embeddings(const struct ials *m, struct embeddings *out, struct error *err) WARN_UNUSED;
 
 /* Most bytes held at a time by ials_train, its result included. */

@@ -4,6 +4,7 @@
 #include "model_internal.h"
 
 #include "base/mem.h"
+#include "learn/combine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static bool row_is_good(const struct model *m, enum matrix_kind kind, uint32_t i
     const uint32_t *counts = counts_of(m, kind);
     for (uint64_t e = rows->start[i]; e < rows->start[i + 1]; e++) {
         uint32_t j = rows->column[e];
-        if (j == i || seen[j] == i + 1 ||
+        if (j == i || seen[j] == i + 1 || !(fabsf(rows->value[e]) <= ROWS_WEIGHT_MAX) ||
             !evidence_is_good(m, kind, s->both[e], counts[i], counts[j]) ||
             (e > rows->start[i] && rows->value[e] > rows->value[e - 1]))
             return false;

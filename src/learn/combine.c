@@ -53,7 +53,7 @@ static void write_row(struct job *job, struct worker *w, uint32_t i)
     topk_init(&w->best, w->best.entries, job->keep);
     for (uint32_t x = 0; x < w->count; x++) {
         float magnitude = fabsf(w->sum[w->list[x]]);
-        if (magnitude > 0 && isfinite(magnitude))
+        if (magnitude > 0 && magnitude <= ROWS_WEIGHT_MAX)
             topk_offer(&w->best, w->list[x], magnitude, job->rank[w->list[x]]);
     }
     for (uint32_t x = 0; x < w->best.count; x++)

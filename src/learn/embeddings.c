@@ -110,7 +110,7 @@ static void offer_scores(const struct job *job, struct shortlist *best, const fl
             continue;
         }
         uint32_t item = item_at(job->column_item, first + c);
-        if (!(scores[c] >= best->floor) || item == self)
+        if (!(scores[c] >= best->floor && scores[c] <= FLT_MAX) || item == self)
             continue;
         best->entry[best->count++] = select_entry(item, scores[c]);
         if (best->count == 2 * best->k)
@@ -286,6 +286,14 @@ static void job_deinit(struct job *job)
     rows_deinit(&job->rows);
 }
 
+static bool are_finite(const float *values, size_t count)
+{
+    bool finite = true;
+    for (size_t x = 0; x < count; x++)
+        finite &= isfinite(values[x]) != 0;
+    return finite;
+}
+
 int embeddings_rows(const struct embeddings *e, const struct embeddings_rows_params *params,
                     struct csr *out, struct error *err)
 {
@@ -293,7 +301,10 @@ int embeddings_rows(const struct embeddings *e, const struct embeddings_rows_par
     struct job job = {.e = e, .params = params};
     job.k = params->k + (params->weight == EMBEDDINGS_MARGIN);
     job.k = items > 0 && job.k > items - 1 ? items - 1 : job.k;
-    job.floor = params->weight == EMBEDDINGS_SCORE ? FLT_MIN : -INFINITY;
+    job.floor = params->weight == EMBEDDINGS_SCORE ? FLT_MIN : -FLT_MAX;
+    size_t values = (size_t)items * e->dimensions;
+    if (!are_finite(e->in, values) || !are_finite(e->out, values))
+        return error_set(err, ERR_INVALID, "embeddings: a vector is not finite");
     progress_begin(params->progress, "ranking embeddings", items);
     int status = prepare(&job, err);
     if (status == 0) {

@@ -72,9 +72,28 @@ bool ials_fold_in(const struct ials *m, const uint32_t *items, uint32_t count, d
     if (!factorise(a, d))
         return false;
     solve(a, d, b);
-    for (uint32_t f = 0; f < d; f++)
+    bool finite = true;
+    for (uint32_t f = 0; f < d; f++) {
         x[f] = (float)b[f];
-    return true;
+        finite &= isfinite(x[f]) != 0;
+    }
+    return finite;
+}
+
+static bool fold_in_one(const float *y, const double *factor, uint32_t d, double *b, float *x)
+{
+    double own = 1;
+    bool finite = true;
+    for (uint32_t f = 0; f < d; f++)
+        b[f] = y[f];
+    solve(factor, d, b);
+    for (uint32_t f = 0; f < d; f++)
+        own += y[f] * b[f];
+    for (uint32_t f = 0; f < d; f++) {
+        x[f] = (float)(b[f] / own);
+        finite &= isfinite(x[f]) != 0;
+    }
+    return finite;
 }
 
 /* All units of one item have the same matrix A but for their own y y', and
@@ -88,22 +107,13 @@ int ials_embeddings(const struct ials *m, struct embeddings *out, struct error *
     MEM_NEW(b, d);
     MEM_NEW(e.in, (size_t)e.item_count * d);
     e.out = mem_copy(m->item, (size_t)e.item_count * d * sizeof *e.out);
-    bool good = a && b && e.in && e.out;
+    bool room = a && b && e.in && e.out, good = room;
     if (good) {
         begin_matrix(m, 1, a);
         good = factorise(a, d);
     }
-    for (uint32_t i = 0; i < e.item_count && good; i++) {
-        const float *y = m->item + (size_t)i * d;
-        double own = 1;
-        for (uint32_t f = 0; f < d; f++)
-            b[f] = y[f];
-        solve(a, d, b);
-        for (uint32_t f = 0; f < d; f++)
-            own += y[f] * b[f];
-        for (uint32_t f = 0; f < d; f++)
-            e.in[(size_t)i * d + f] = (float)(b[f] / own);
-    }
+    for (uint32_t i = 0; i < e.item_count && good; i++)
+        good = fold_in_one(m->item + (size_t)i * d, a, d, b, e.in + (size_t)i * d);
     free(a);
     free(b);
     if (good) {
@@ -111,7 +121,8 @@ int ials_embeddings(const struct ials *m, struct embeddings *out, struct error *
         return 0;
     }
     embeddings_deinit(&e);
-    return error_set(err, ERR_NOMEM, "iALS: out of memory");
+    return room ? error_set(err, ERR_LIMIT, "iALS: the numbers ran out of range; raise reg")
+                : error_set(err, ERR_NOMEM, "iALS: out of memory");
 }
 
 static double dot(const float *x, const float *y, uint32_t d)

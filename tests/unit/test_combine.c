@@ -110,11 +110,13 @@ static void what_is_no_number_stays_out(void **state)
     a.value[0] = NAN;
     a.value[1] = INFINITY;
     a.value[2] = -INFINITY;
+    a.value[3] = 2 * ROWS_WEIGHT_MAX;
+    a.value[4] = -2 * ROWS_WEIGHT_MAX;
     struct combine_part part = {&a, 1};
     assert_int_equal(rows_combine(&part, 1, ranks(), ITEMS, 1, NULL, &got, NULL), 0);
     assert_int_equal(csr_check(&got, NULL), 0);
     for (uint64_t e = got.start[0]; e < got.start[1]; e++)
-        for (uint64_t x = 0; x < 3; x++)
+        for (uint64_t x = 0; x < 5; x++)
             assert_int_not_equal(got.column[e], a.column[x]);
     csr_deinit(&got);
     csr_deinit(&a);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "learn/embeddings.h"
@@ -234,6 +235,35 @@ static void vectors_that_are_all_alike_can_be_dealt(void **state)
     embeddings_deinit(&e);
 }
 
+static void what_is_no_number_is_refused_or_stays_out(void **state)
+{
+    (void)state;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    struct embeddings_rows_params params = {.k = 5};
+    struct embeddings e;
+    struct csr rows;
+    random_vectors(1100, 8, &e);
+    for (int n = 0; n < 12; n++) {
+        struct error err = ERROR_INIT;
+        float *at = n < 6 ? &e.in[8799] : &e.out[17], old = *at;
+        params.candidates = n / 3 % 2 ? 600 : 0;
+        *at = bad[n % 3];
+        assert_int_equal(embeddings_rows(&e, &params, &rows, &err), ERR_INVALID);
+        assert_non_null(strstr(err.text, "not finite"));
+        *at = old;
+    }
+    for (int n = 0; n < 4; n++) {
+        for (uint32_t c = 0; c < 80; c++) /* their products are out of range, of both signs */
+            e.in[c] = e.out[c] = c % 3 ? 1e30f : -1e30f;
+        params.candidates = n % 2 ? 600 : 0;
+        params.weight = n / 2 ? EMBEDDINGS_SCORE : EMBEDDINGS_ODDS;
+        assert_int_equal(embeddings_rows(&e, &params, &rows, NULL), 0);
+        assert_int_equal(csr_check(&rows, NULL), 0);
+        csr_deinit(&rows);
+    }
+    embeddings_deinit(&e);
+}
+
 static void nothing_and_out_of_memory(void **state)
 {
     (void)state;
@@ -270,6 +300,7 @@ int main(void)
         cmocka_unit_test(of_many_items_a_row_finds_most_of_the_best),
         cmocka_unit_test(threads_do_not_change_a_byte),
         cmocka_unit_test(vectors_that_are_all_alike_can_be_dealt),
+        cmocka_unit_test(what_is_no_number_is_refused_or_stays_out),
         cmocka_unit_test(nothing_and_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,28 @@ static void numbers_out_of_range_are_no_result(void **state)
     csr_deinit(&units);
 }
 
+static void planted_numbers_are_told(void **state)
+{
+    (void)state;
+    struct csr units;
+    struct embeddings e;
+    double room[D * D + D];
+    float x[D];
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    make_units(50, 12, 6, &units);
+    for (int n = 0; n < 6; n++) {
+        struct ials m = train(&units, 2, 1);
+        struct error err = ERROR_INIT;
+        (n < 3 ? m.item : m.gram)[3 * D + 2] = bad[n % 3];
+        (n < 3 ? m.item : m.gram)[2 * D + 3] = bad[n % 3];
+        assert_false(ials_fold_in(&m, (uint32_t[]){2, 3}, 2, room, x));
+        assert_int_equal(ials_embeddings(&m, &e, &err), ERR_LIMIT);
+        assert_non_null(strstr(err.text, "out of range"));
+        ials_deinit(&m);
+    }
+    csr_deinit(&units);
+}
+
 static void a_cancelled_training_ends(void **state)
 {
     (void)state;
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(the_item_that_belongs_to_a_basket_scores_highest),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(numbers_out_of_range_are_no_result),
+        cmocka_unit_test(planted_numbers_are_told),
         cmocka_unit_test(a_cancelled_training_ends),
         cmocka_unit_test(every_failed_allocation_is_reported),
         cmocka_unit_test(uci_online_retail_reaches_the_known_hit_rate),

@@ -7,6 +7,7 @@
 
 #include "engine/browse.h"
 #include "engine/recommend.h"
+#include "learn/combine.h"
 #include "support/oom.h"
 #include "support/tinyshop.h"
 
@@ -253,33 +254,72 @@ static void another_format_version_says_so(void **state)
     tinyshop_free(&t);
 }
 
+static struct part *part_of(struct parts *p, const char *name)
+{
+    for (uint32_t x = 0; x < p->count; x++)
+        if (strcmp(p->at[x].name, name) == 0)
+            return &p->at[x];
+    fail_msg("no part %s", name);
+    return NULL;
+}
+
+/* Each number in the place of the float at `offset`. */
+static void refused_with(struct parts *p, const char *name, size_t offset, const float *bad,
+                         uint32_t count)
+{
+    unsigned char *at = part_of(p, name)->bytes + offset;
+    float old;
+    memcpy(&old, at, sizeof old);
+    for (uint32_t x = 0; x < count; x++) {
+        struct error err = ERROR_INIT;
+        memcpy(at, &bad[x], sizeof *bad);
+        assert_null(load(p, &err));
+        assert_int_equal(err.code, ERR_CORRUPT);
+        assert_non_null(strstr(err.text, "model: ") || strstr(err.text, "sparse matrix: "));
+    }
+    memcpy(at, &old, sizeof old);
+}
+
 static void numbers_that_are_not_finite_are_refused(void **state)
 {
-    static const char *const names[] = {"popularity.trend", "orders.value", "alike.value",
-                                        "vectors.in", "vectors.out"};
+    static const char *const names[] = {"popularity.trend", "orders.value", "shoppers.value",
+                                        "next.value",       "alike.value",  "vectors.in",
+                                        "vectors.out"};
+    const float bad[] = {NAN, INFINITY, -INFINITY, 2 * ROWS_WEIGHT_MAX, -2 * ROWS_WEIGHT_MAX};
     struct tinyshop t;
     struct parts parts;
     (void)state;
     new_shop(&t, &parts, 9);
-    for (size_t x = 0; x < sizeof names / sizeof *names; x++) {
-        for (uint32_t y = 0; y < parts.count; y++) {
-            if (strcmp(parts.at[y].name, names[x]) != 0)
-                continue;
-            float bad[] = {NAN, INFINITY, -INFINITY}, old;
-            memcpy(&old, parts.at[y].bytes + 4, sizeof old);
-            for (uint32_t z = 0; z < 3; z++) {
-                struct error err = ERROR_INIT;
-                memcpy(parts.at[y].bytes + 4, &bad[z], sizeof old);
-                assert_null(load(&parts, &err));
-                assert_int_equal(err.code, ERR_CORRUPT);
-            }
-            memcpy(parts.at[y].bytes + 4, &old, sizeof old);
-        }
-    }
+    for (size_t x = 0; x < sizeof names / sizeof *names; x++)
+        for (size_t offset = 0; offset < 8; offset += sizeof *bad)
+            refused_with(&parts, names[x], offset, bad, strstr(names[x], "value") ? 5 : 3);
     struct error err = ERROR_INIT;
     struct model *m = load(&parts, &err);
     assert_non_null(m);
     model_unref(m);
+    parts_free(&parts);
+    tinyshop_free(&t);
+}
+
+static void a_recipe_with_a_number_out_of_range_is_refused(void **state)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY, -1};
+    struct tinyshop t;
+    struct parts parts;
+    (void)state;
+    new_shop(&t, &parts, 9);
+    const struct recipe *r = &t.m->recipe;
+    for (size_t k = 0; k < MIX_COUNT; k++)
+        for (size_t x = 0; x < sizeof(struct mix); x += sizeof(float))
+            refused_with(&parts, "recipe", offsetof(struct recipe, mixes[k]) + x, bad, 4);
+    for (size_t k = 0; k < r->ingredient_count; k++) {
+        size_t at = offsetof(struct recipe, ingredients[k]);
+        refused_with(&parts, "recipe", at + offsetof(struct ingredient, share), bad, 4);
+        if (r->ingredients[k].learner == LEARNER_RIDGE)
+            refused_with(&parts, "recipe", at + offsetof(struct ingredient, lambda), bad, 4);
+        if (r->ingredients[k].learner == LEARNER_SEQUENCE)
+            refused_with(&parts, "recipe", at + offsetof(struct ingredient, gap_power), bad, 4);
+    }
     parts_free(&parts);
     tinyshop_free(&t);
 }
@@ -390,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_missing_or_short_part_is_named),
         cmocka_unit_test(another_format_version_says_so),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
+        cmocka_unit_test(a_recipe_with_a_number_out_of_range_is_refused),
         cmocka_unit_test(out_of_memory_while_loading_is_an_error),
         cmocka_unit_test(a_sink_that_fails_stops_the_saving),
         cmocka_unit_test(a_strong_rule_list_holds_every_rule_no_part_of_which_is_as_strong),
