@@ -23,6 +23,7 @@ struct evaluation_params { /* zero = default */
     enum curve curve; /* not CURVE_NONE: the first entrant at the points of the curve, each a model
                          of the result, compared with the first of them */
     uint32_t k;       /* 0: 10; measured beside 5, 10, 20 */
+    uint32_t keep;    /* entries of a row of the blend; 0: 200 */
     uint32_t resamples;
     bool open_ties;
     const struct entrant *against; /* what others are compared with, one of the entrants; NULL: the

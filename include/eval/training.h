@@ -22,7 +22,8 @@ struct training {
     struct cooc pairs;              /* over the units */
     struct popularity popularity;
     double pairs_cpu_s, pairs_wall_s;
-    bool timed; /* times are of the clock, not only an order */
+    bool timed;    /* times are of the clock, not only an order */
+    uint32_t keep; /* entries of a row of the blend; 0: 200 */
     uint32_t threads;
     uint64_t seed;
     struct progress *progress;
@@ -32,6 +33,7 @@ struct training_params {
     struct split_params split;
     bool timed;
     bool validation; /* make that too */
+    uint32_t keep;
     uint32_t threads;
     struct progress *progress;
 };

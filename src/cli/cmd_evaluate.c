@@ -218,5 +218,6 @@ int cmd_evaluate(struct settings *settings, int argc, char **argv)
     if (!make_request(&f, argc == 2 ? argv[1] : NULL, settings->data, &request))
         return EXIT_USAGE;
     request.params.threads = settings->threads;
+    request.params.keep = settings->neighbours;
     return run(&f, &request);
 }

@@ -172,6 +172,7 @@ static const struct command commands[] = {
      "  --models LIST                    beside the baselines, which are always shown (all)\n"
      "  --curve KNOB                     one model (blend) at ten values of a knob of /recommend:\n"
      "                                   novelty or diversity\n"
+     "  --neighbours N                   entries of a row of the blend (train.neighbours, 200)\n"
      "  --k N                            length of the lists (10); 5, 10 and 20 are measured too\n"
      "  --against MODEL                  what the others are compared with (the best baseline)\n"
      "  --resamples N                    of the paired bootstrap over shoppers (1000)\n"

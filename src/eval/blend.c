@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum mix_kind mix_of(const struct split *split)
+enum mix_kind entrant_mix(const struct split *split)
 {
     switch (split->task) {
     case TASK_BASKET:
@@ -22,10 +22,10 @@ static enum mix_kind mix_of(const struct split *split)
     return MIX_PERSONAL;
 }
 
-static int make_rows(const struct training *t, const struct recipe *recipe, const struct mix *mix,
-                     struct csr rows[MATRIX_COUNT], struct error *err)
+int entrant_recipe_rows(const struct training *t, const struct recipe *recipe,
+                        const struct mix *mix, struct csr rows[MATRIX_COUNT], struct error *err)
 {
-    struct source_params params = {.threads = t->threads, .progress = t->progress};
+    struct source_params params = {.keep = t->keep, .threads = t->threads, .progress = t->progress};
     struct sources sources;
     int rc = 0;
     sources_init(&sources, &t->split.train, recipe, &params);
@@ -57,12 +57,23 @@ static bool is_same_training(const struct dataset *a, const struct dataset *b)
                    csr_entries(&a->baskets) * sizeof *a->baskets.column);
 }
 
+/* The menu as it is, which is what is served where there is too little to choose by. */
+int entrant_train_default(const struct training *t, struct contender *out, struct error *err)
+{
+    struct training alone = *t;
+    alone.earlier = NULL;
+    int rc = entrant_train_blend(&alone, out, err);
+    if (rc == 0)
+        out->name = "default";
+    return rc;
+}
+
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err)
 {
-    enum mix_kind kind = mix_of(&t->split);
+    enum mix_kind kind = entrant_mix(&t->split);
     struct recipe recipe;
     struct csr rows[MATRIX_COUNT] = {0};
-    struct fit_params params = {.threads = t->threads, .progress = t->progress};
+    struct fit_params params = {.keep = t->keep, .threads = t->threads, .progress = t->progress};
     float *prior = NULL;
     recipe_menu(&recipe, t->split.train.item_count);
     const struct training *earlier = t->earlier;
@@ -74,7 +85,7 @@ int entrant_train_blend(const struct training *t, struct contender *out, struct 
                         &report, err);
     const struct mix *mix = &recipe.mixes[kind];
     if (rc == 0 && (again || !report.fitted))
-        rc = make_rows(t, &recipe, mix, rows, err);
+        rc = entrant_recipe_rows(t, &recipe, mix, rows, err);
     if (rc == 0 && !MEM_NEW(prior, t->split.train.item_count))
         rc = error_set(err, ERR_NOMEM, "training: out of memory");
     if (rc) {

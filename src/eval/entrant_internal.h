@@ -2,6 +2,7 @@
 #ifndef EVAL_ENTRANT_INTERNAL_H
 #define EVAL_ENTRANT_INTERNAL_H
 
+#include "engine/recipe.h"
 #include "eval/entrant.h"
 
 /* One matrix with the decay that plain learners have for such questions. Takes the rows. */
@@ -19,6 +20,15 @@ int entrant_train_stan(const struct training *t, struct contender *out, struct e
 int entrant_train_vmis(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_repeat(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_tifu(const struct training *t, struct contender *out, struct error *err);
+/* Of the task. */
+enum mix_kind entrant_mix(const struct split *split);
+/* The matrices that the mix weighs, as a model's are made. On an error some may be there. */
+int entrant_recipe_rows(const struct training *t, const struct recipe *recipe,
+                        const struct mix *mix, struct csr rows[MATRIX_COUNT],
+                        struct error *err) WARN_UNUSED;
+
+int entrant_train_default(const struct training *t, struct contender *out, struct error *err);
+int entrant_train_fusion(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err);
 
 #endif

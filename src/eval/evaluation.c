@@ -45,8 +45,11 @@ static void choose_cutoffs(struct evaluation *e, uint32_t k)
 static int prepare(struct run *r, struct error *err)
 {
     const struct evaluation_params *p = r->params;
-    struct training_params params = {
-        .split = p->split, .timed = p->timed, .threads = p->threads, .progress = p->progress};
+    struct training_params params = {.split = p->split,
+                                     .timed = p->timed,
+                                     .keep = p->keep,
+                                     .threads = p->threads,
+                                     .progress = p->progress};
     for (uint32_t i = 0; i < p->entrant_count; i++) {
         const char *problem =
             entrant_problem(p->entrants[i], &p->split, p->timed, r->d->user_count > 0);

@@ -68,8 +68,9 @@ static void add_configuration(const struct evaluation *e, const struct evaluatio
     if (s->task == TASK_BASKET)
         buf_printf(out, ",\"anonymous\":%s", s->anonymous ? "true" : "false");
     buf_printf(out,
-               ",\"questions_max\":%u,\"k\":%u,\"seed\":%llu,\"resamples\":%u,\"ties\":\"%s\"},",
-               s->questions_max, e->k, (unsigned long long)s->seed, e->resamples,
+               ",\"neighbours\":%u,\"questions_max\":%u,\"k\":%u,\"seed\":%llu,\"resamples\":%u,"
+               "\"ties\":\"%s\"},",
+               params->keep, s->questions_max, e->k, (unsigned long long)s->seed, e->resamples,
                params->open_ties ? "expected" : "total order");
 }
 

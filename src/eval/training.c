@@ -25,6 +25,7 @@ static int make(const struct dataset *d, const struct training_params *params, e
                 struct training *t, struct error *err)
 {
     t->timed = params->timed;
+    t->keep = params->keep;
     t->threads = params->threads;
     t->seed = params->split.seed;
     t->progress = params->progress;
