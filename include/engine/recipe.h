@@ -39,11 +39,12 @@ const char *learner_name(enum learner_kind learner); /* "cosine", … */
 struct ingredient {
     enum matrix_kind matrix;
     enum learner_kind learner;
-    float share;         /* of the learner's normalised rows in the matrix; 0: not made */
-    uint32_t neighbours; /* ridge: K */
-    float lambda;        /* ridge */
-    float unit_power;    /* ridge: a unit of b items counts b^-unit_power */
-    uint32_t distance;   /* sequence: D */
+    float share;          /* of the learner's normalised rows in the matrix; 0: not made */
+    uint32_t neighbours;  /* ridge: K */
+    float lambda;         /* ridge */
+    float unit_power;     /* ridge: a unit of b items counts b^-unit_power */
+    float half_life_days; /* ridge of orders: an order counts half after so many days; 0: never */
+    uint32_t distance;    /* sequence: D */
     float gap_power, count_power, source_power, target_power; /* sequence */
     uint32_t rank; /* lowrank, sgns, softmax: dimensions, at most 512;
                       sgns: a multiple of 8 */

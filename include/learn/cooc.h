@@ -16,9 +16,12 @@ struct cooc_params {      /* zero = default */
     uint32_t max_per_row; /* keep the most frequent; 0: all. Pruned symmetrically: a pair stays when
                              either side keeps it */
     uint32_t max_unit;    /* larger units are left out of pair counts (not of n_i); 0: 1000 */
-    float unit_power; /* > 0: masses too, in which a unit of b items counts b^-unit_power, so that
-                         a few large orders do not drown the many small ones */
-    uint32_t threads; /* 0: one per core */
+    /* When either is above 0 there are masses too, in which a unit of b items and an age of t days
+     * counts b^-unit_power 2^(-t/half_life_days): */
+    float unit_power;     /* so that a few large orders do not drown the many small ones */
+    float half_life_days; /* so that what the shop sold lately has more to say; 0: age is nothing */
+    const int64_t *time_ms; /* [units], for half_life_days; the newest has age 0 */
+    uint32_t threads;       /* 0: one per core */
     struct progress *progress;
 };
 

@@ -224,8 +224,9 @@ static uint64_t counts_bytes(const struct shop_size *s, enum matrix_kind kind)
         return 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
         const struct ingredient *g = &s->recipe->ingredients[x];
-        if (g->matrix == kind && g->learner == LEARNER_RIDGE && g->unit_power > params.unit_power)
-            params.unit_power = g->unit_power;
+        if (g->matrix == kind && g->learner == LEARNER_RIDGE &&
+            (g->unit_power > 0 || g->half_life_days > 0))
+            params.unit_power = 1; /* any: there are masses */
     }
     return cooc_estimate_bytes(units, &params);
 }

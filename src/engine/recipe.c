@@ -6,6 +6,7 @@
 
 #define NEIGHBOURS_MAX 1000u
 #define RANK_MAX       512u
+#define HALF_LIFE_MAX  1e5f
 
 /* What learners have with more items than this. */
 #define MANY_ITEMS     20000
@@ -119,8 +120,9 @@ static const char *ingredient_fault(const struct ingredient *g)
         return "share";
     if (g->learner == LEARNER_RIDGE &&
         (g->neighbours == 0 || g->neighbours > NEIGHBOURS_MAX || !(g->lambda > 0) ||
-         !isfinite(g->lambda) || !in_range(g->unit_power, 0, 2)))
-        return "neighbours, lambda or unit_power of a ridge";
+         !isfinite(g->lambda) || !in_range(g->unit_power, 0, 2) ||
+         !in_range(g->half_life_days, 0, g->matrix == MATRIX_SHOPPERS ? 0 : HALF_LIFE_MAX)))
+        return "neighbours, lambda, unit_power or half_life_days of a ridge";
     if (is_sequence && (g->distance == 0 || g->distance > NEIGHBOURS_MAX ||
                         !in_range(g->gap_power, 0, 4) || !in_range(g->count_power, 0, 2) ||
                         !in_range(g->source_power, 0, 2) || !in_range(g->target_power, 0, 2)))
@@ -178,6 +180,7 @@ static void ingredient_json(const struct ingredient *g, struct buf *out)
         member(out, "neighbours", g->neighbours);
         member(out, "lambda", plain(g->lambda));
         member(out, "unit_power", plain(g->unit_power));
+        member(out, "half_life_days", plain(g->half_life_days));
     }
     if (g->learner == LEARNER_SEQUENCE) {
         member(out, "distance", g->distance);

@@ -60,7 +60,8 @@ static bool shares_systems(const struct sources *s, uint32_t x, uint32_t y)
 {
     const struct ingredient *a = &s->recipe->ingredients[x], *b = &s->recipe->ingredients[y];
     return is_wanted(s, y, a->matrix) && b->learner == LEARNER_RIDGE &&
-           a->neighbours == b->neighbours && a->unit_power == b->unit_power;
+           a->neighbours == b->neighbours && a->unit_power == b->unit_power &&
+           a->half_life_days == b->half_life_days;
 }
 
 /* Ingredient x and those after it that share its systems. */
@@ -207,6 +208,17 @@ static int make_rows(struct sources *s, uint32_t x, const struct csr *units,
     return 0;
 }
 
+/* What units count in pairs is up to the ridge they are for. True: not as it was. */
+static bool weigh_units(struct cooc_params *params, const struct ingredient *g)
+{
+    float power = params->unit_power, half_life = params->half_life_days;
+    if (g->learner != LEARNER_RIDGE)
+        return false;
+    params->unit_power = g->unit_power;
+    params->half_life_days = g->half_life_days;
+    return power != g->unit_power || half_life != g->half_life_days;
+}
+
 /* The rows of a matrix whose pairs are counted over `units`; counted anew when a ridge weighs the
  * units in another way. */
 static int make_matrix(struct sources *s, enum matrix_kind kind, const struct csr *units,
@@ -214,15 +226,14 @@ static int make_matrix(struct sources *s, enum matrix_kind kind, const struct cs
 {
     struct cooc_params params = build_cooc_params(units->cols, s->params.threads);
     params.progress = s->params.progress;
+    params.time_ms = s->d->time_ms; /* recipes weigh by age only where units are orders */
     int rc = 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count && rc == 0; x++) {
         const struct ingredient *g = &s->recipe->ingredients[x];
         if (!is_wanted(s, x, kind) || s->rows[x].start)
             continue;
-        float power = g->learner == LEARNER_RIDGE ? g->unit_power : params.unit_power;
-        if (!pairs->start || power != params.unit_power) {
+        if (weigh_units(&params, g) || !pairs->start) {
             cooc_deinit(pairs);
-            params.unit_power = power;
             rc = cooc_count(units, &params, pairs, err);
         }
         if (rc == 0)

@@ -31,6 +31,12 @@ static void add_sequence(struct recipe *r, float count_power, float source_power
 void recipe_menu(struct recipe *r, uint32_t items)
 {
     recipe_default(r);
+    add(r, (struct ingredient){.matrix = MATRIX_ORDERS,
+                               .learner = LEARNER_RIDGE,
+                               .neighbours = 100,
+                               .lambda = 10,
+                               .unit_power = 0.3f,
+                               .half_life_days = 120});
     add_ridge(r, MATRIX_ORDERS, 200, 50, 0.5f);
     add_ridge(r, MATRIX_ORDERS, 200, 200, 0.5f);
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_COSINE});

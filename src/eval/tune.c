@@ -39,6 +39,8 @@ static void draw_ridge(struct ingredient *g, struct rng *rng)
     g->neighbours = neighbours[rng_below(rng, 4)];
     g->lambda = log_between(rng, 5, 500);
     g->unit_power = between(rng, 0, 1);
+    if (g->half_life_days > 0)
+        g->half_life_days = log_between(rng, 30, 500);
 }
 
 static void draw_sequence(struct ingredient *g, struct rng *rng)

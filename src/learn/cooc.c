@@ -27,6 +27,7 @@
 #define RANGES            12 /* of items, that are given pairs side by side */
 #define UNITS_AHEAD       8  /* from fetching to counting: where a unit begins, */
 #define ITEMS_AHEAD       4  /* and what is in it */
+#define MS_PER_DAY        86400000.0
 
 /* One worker's dense counters for one row at a time. */
 struct counter {
@@ -408,19 +409,31 @@ static void put_blocks(void *context, uint32_t worker)
     }
 }
 
+static bool has_masses(const struct cooc_params *params)
+{
+    return params->unit_power > 0 || params->half_life_days > 0;
+}
+
 /* What each unit counts, and with it each item. */
-static int weigh_units(struct pairs *p, float power)
+static int weigh_units(struct pairs *p, const struct cooc_params *params)
 {
     const struct csr *units = p->units;
-    if (!(power > 0))
+    int64_t newest = INT64_MIN;
+    if (!has_masses(params))
         return 0;
+    for (uint32_t u = 0; params->half_life_days > 0 && u < units->rows; u++)
+        newest = params->time_ms[u] > newest ? params->time_ms[u] : newest;
     MEM_NEW(p->unit_mass, units->rows);
     MEM_ZNEW(p->out->item_mass, units->cols);
     if (!p->unit_mass || !p->out->item_mass)
         return ERR_NOMEM;
     for (uint32_t u = 0; u < units->rows; u++) {
         uint64_t size = units->start[u + 1] - units->start[u];
-        p->unit_mass[u] = size ? powf((float)size, -power) : 0;
+        double mass = size ? pow((double)size, -(double)params->unit_power) : 0;
+        if (params->half_life_days > 0)
+            mass *= exp2((double)(params->time_ms[u] - newest) / MS_PER_DAY /
+                         (double)params->half_life_days);
+        p->unit_mass[u] = (float)mass;
         for (uint64_t e = units->start[u]; e < units->start[u + 1]; e++)
             p->out->item_mass[units->column[e]] += p->unit_mass[u];
     }
@@ -516,7 +529,7 @@ int cooc_count(const struct csr *units, const struct cooc_params *params, struct
     int status = csr_transpose(units, &by_item, err);
     if (status)
         return status;
-    status = weigh_units(&p, params->unit_power);
+    status = weigh_units(&p, params);
     if (status == 0)
         status = count_all(&p, parallel_workers(params->threads));
     pairs_deinit(&p);

@@ -170,7 +170,8 @@ uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct coo
         kept = most;
     uint64_t transpose = 4 * shape->lines + 8 * shape->items;
     uint64_t workers = (uint64_t)parallel_workers(params->threads) * 25 * shape->items;
-    uint64_t mass = params->unit_power > 0 ? 4 : 0, units = shape->orders;
+    uint64_t mass = params->unit_power > 0 || params->half_life_days > 0 ? 4 : 0;
+    uint64_t units = shape->orders;
     workers += mass * 2 * (uint64_t)parallel_workers(params->threads) * shape->items;
     /* the pairs and, where rows are pruned, those one side gave the other, at most half of them;
      * what is not freed yet of where each worker kept them */

@@ -74,7 +74,17 @@ static void counts_equal_a_double_loop(void **state)
     }
 }
 
-static void masses_weigh_units_by_their_size(void **state)
+/* One day apart; the last is the newest. */
+static int64_t *days(uint32_t count)
+{
+    int64_t *time_ms = calloc(count + 1, sizeof *time_ms);
+    assert_non_null(time_ms);
+    for (uint32_t b = 0; b < count; b++)
+        time_ms[b] = (int64_t)b * 86400000;
+    return time_ms;
+}
+
+static void masses_weigh_units_by_their_size_and_age(void **state)
 {
     (void)state;
     struct rng r;
@@ -82,10 +92,14 @@ static void masses_weigh_units_by_their_size(void **state)
     for (int round = 0; round < 40; round++) {
         struct dataset d;
         struct cooc c;
-        float power = round % 2 ? 0.5f : 1;
+        float power = round % 2 ? 0.5f : 1, half_life = round % 5 ? (float)(round % 5) * 7 : 0;
+        power = round % 10 == 1 ? 0 : power;
         random_dataset(&r, 1 + rng_below(&r, 80), 1 + rng_below(&r, 40), 0.05 + rng_unit(&r), &d);
+        int64_t *time_ms = days(d.basket_count);
         count(&d,
               (struct cooc_params){.unit_power = power,
+                                   .half_life_days = half_life,
+                                   .time_ms = time_ms,
                                    .max_per_row = round % 3 ? 0 : 5,
                                    .threads = 1 + (uint32_t)round % 3},
               &c);
@@ -95,6 +109,8 @@ static void masses_weigh_units_by_their_size(void **state)
             for (uint32_t b = 0; b < d.basket_count; b++) {
                 uint64_t begin = d.baskets.start[b], end = d.baskets.start[b + 1];
                 double mass = pow((double)(end - begin), (double)-power);
+                if (half_life > 0)
+                    mass *= pow(0.5, (d.basket_count - 1.0 - b) / (double)half_life);
                 for (uint64_t x = begin; x < end; x++)
                     for (uint64_t y = begin; d.baskets.column[x] == i && y < end; y++)
                         both[d.baskets.column[y]] += mass;
@@ -105,6 +121,7 @@ static void masses_weigh_units_by_their_size(void **state)
                 assert_true(fabs((double)c.mass[e] - both[c.column[e]]) < 1e-4);
             free(both);
         }
+        free(time_ms);
         cooc_deinit(&c);
         dataset_deinit(&d);
     }
@@ -355,7 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_equal_a_double_loop),
-        cmocka_unit_test(masses_weigh_units_by_their_size),
+        cmocka_unit_test(masses_weigh_units_by_their_size_and_age),
         cmocka_unit_test(a_pruned_pair_stays_when_one_side_keeps_it),
         cmocka_unit_test(wide_rows_come_out_ascending),
         cmocka_unit_test(weights_meet_worked_examples),

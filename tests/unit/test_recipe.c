@@ -32,15 +32,16 @@ static void the_default_is_valid(void **state)
     }
 }
 
-enum { SHARE, NEIGHBOURS, LAMBDA, UNIT_POWER, DISTANCE, GAP, SOURCE, TARGET, RANK };
+enum { SHARE, NEIGHBOURS, LAMBDA, UNIT_POWER, HALF_LIFE, DISTANCE, GAP, SOURCE, TARGET, RANK };
 
 static void set_field(struct ingredient *g, int field, double value)
 {
     float x = (float)value;
     uint32_t n = value < 0 ? UINT32_MAX : (uint32_t)fmin(value, UINT32_MAX);
-    float *reals[] = {
-        [SHARE] = &g->share,   [LAMBDA] = &g->lambda,       [UNIT_POWER] = &g->unit_power,
-        [GAP] = &g->gap_power, [SOURCE] = &g->source_power, [TARGET] = &g->target_power};
+    float *reals[] = {[SHARE] = &g->share,           [LAMBDA] = &g->lambda,
+                      [UNIT_POWER] = &g->unit_power, [HALF_LIFE] = &g->half_life_days,
+                      [GAP] = &g->gap_power,         [SOURCE] = &g->source_power,
+                      [TARGET] = &g->target_power};
     uint32_t *numbers[] = {
         [NEIGHBOURS] = &g->neighbours, [DISTANCE] = &g->distance, [RANK] = &g->rank};
     if (field == NEIGHBOURS || field == DISTANCE || field == RANK)
@@ -61,6 +62,7 @@ static void an_ingredient_out_of_range_is_named(void **state)
         {LEARNER_RIDGE, NEIGHBOURS, {1, 1000}, {0, 1001, 1e9}, "neighbours"},
         {LEARNER_RIDGE, LAMBDA, {0.5, 1e5}, {0, NAN, INFINITY}, "lambda"},
         {LEARNER_RIDGE, UNIT_POWER, {0, 2}, {-0.1, 2.1, NAN}, "unit_power"},
+        {LEARNER_RIDGE, HALF_LIFE, {0, 1e5}, {-1, 1e6, NAN}, "half_life_days"},
         {LEARNER_SEQUENCE, DISTANCE, {1, 1000}, {0, 1001, 1e9}, "distance"},
         {LEARNER_SEQUENCE, GAP, {0, 4}, {-1, 4.1, NAN}, "power"},
         {LEARNER_SEQUENCE, SOURCE, {0, 2}, {-1, 2.1, NAN}, "power"},

@@ -88,7 +88,9 @@ static void shared_recipe(struct recipe *r)
     static const struct {
         float lambda, unit_power;
         uint32_t neighbours;
-    } ridges[] = {{20, 0.5f, 10}, {20, 0, 10}, {50, 0.5f, 10}, {20, 0.5f, 15}, {80, 0.5f, 10}};
+        float half_life_days;
+    } ridges[] = {{20, 0.5f, 10, 0},  {20, 0, 10, 0},    {50, 0.5f, 10, 0}, {20, 0.5f, 15, 0},
+                  {20, 0.5f, 10, 30}, {20, 0, 10, 1000}, {80, 0.5f, 10, 0}, {50, 0.5f, 10, 30}};
     recipe_default(r);
     r->ingredient_count = 0;
     for (size_t x = 0; x < sizeof ridges / sizeof *ridges; x++)
@@ -98,7 +100,8 @@ static void shared_recipe(struct recipe *r)
                                 .share = 1,
                                 .neighbours = ridges[x].neighbours,
                                 .lambda = ridges[x].lambda,
-                                .unit_power = ridges[x].unit_power};
+                                .unit_power = ridges[x].unit_power,
+                                .half_life_days = ridges[x].half_life_days};
     r->ingredients[r->ingredient_count++] =
         (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_JACCARD, .share = 1};
 }
