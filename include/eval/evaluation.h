@@ -63,8 +63,10 @@ struct evaluation {
     struct model_result models[MODELS_MAX];
 };
 
+#define CLUSTERS_LEAST 5
+
 /* `out` is plain memory. Errors of splits and learners; ERR_INVALID also: an entrant that does not
- * suit the data. */
+ * suit the data, questions of fewer than CLUSTERS_LEAST shoppers or baskets. */
 int evaluation_run(const struct dataset *d, const struct evaluation_params *params,
                    struct evaluation *out, struct error *err) WARN_UNUSED;
 #endif

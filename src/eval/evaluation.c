@@ -251,6 +251,18 @@ static int compare(struct run *r, enum tested t, struct error *err)
     return rc ? rc : adjust(e, t, err);
 }
 
+/* Of fewer shoppers, resampling tells nothing. */
+static int check_questions(const struct evaluation *e, struct error *err)
+{
+    if (e->clusters >= CLUSTERS_LEAST)
+        return 0;
+    return error_set(err, ERR_INVALID,
+                     "too few to measure by: the test asks %u questions about %u shoppers or "
+                     "baskets, at least %d are needed; more orders or a larger share for the test "
+                     "may help",
+                     e->questions, e->clusters, CLUSTERS_LEAST);
+}
+
 int evaluation_run(const struct dataset *d, const struct evaluation_params *params,
                    struct evaluation *out, struct error *err)
 {
@@ -261,8 +273,10 @@ int evaluation_run(const struct dataset *d, const struct evaluation_params *para
     *out = (struct evaluation){0};
     choose_cutoffs(out, params->k);
     int rc = prepare(&r, err);
-    if (rc == 0)
+    if (rc == 0) {
         describe(&r);
+        rc = check_questions(out, err);
+    }
     for (uint32_t m = 0; rc == 0 && m < params->entrant_count; m++)
         rc = run_model(&r, m, err);
     if (rc == 0)

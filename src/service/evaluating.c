@@ -10,7 +10,7 @@ struct chosen {
 
 static int unknown_model(struct str name, struct error *err)
 {
-    char known[160];
+    char known[200];
     uint32_t count;
     size_t length = 0;
     const struct entrant *all = entrant_list(&count);
@@ -100,6 +100,32 @@ static int choose_protocol(const struct evaluating_request *request, const struc
     return 0;
 }
 
+struct contradiction {
+    bool given, fits;
+    const char *option, *about;
+};
+
+/* An option that would change nothing was meant for something else. */
+static int check_options(const struct split_params *p, struct error *err)
+{
+    bool last_out = p->protocol == PROTOCOL_LEAVE_LAST_OUT, basket = p->task == TASK_BASKET;
+    const struct contradiction all[] = {
+        {p->anonymous, basket, "anonymous", "--surface basket"},
+        {p->targets, basket, "targets", "--surface basket"},
+        {p->context_max, basket, "context-max", "--surface basket"},
+        {p->bought, p->task == TASK_PERSONAL, "bought", "--surface personal"},
+        {p->refit, last_out, "refit", "--protocol leave-last-out"},
+        {p->test_share > 0, !last_out, "test-share", "the protocols time and leave-one-out"},
+        {p->valid_share > 0, !last_out, "valid-share", "the protocols time and leave-one-out"},
+    };
+    for (size_t x = 0; x < sizeof all / sizeof *all; x++)
+        if (all[x].given && !all[x].fits)
+            return error_set(err, ERR_INVALID, "--%s is about %s, this is protocol %s, surface %s",
+                             all[x].option, all[x].about, protocol_name(p->protocol),
+                             task_name(p->task));
+    return 0;
+}
+
 static int evaluate(const struct evaluating_request *request, const struct evaldata *data,
                     struct evaluating_report *report, struct error *err)
 {
@@ -110,6 +136,8 @@ static int evaluate(const struct evaluating_request *request, const struct evald
     p->timed = data->timed;
     int rc = choose_protocol(request, data, &p->split, err);
     bool shoppers = data->orders.user_count > 0;
+    if (rc == 0)
+        rc = check_options(&p->split, err);
     if (rc == 0)
         rc = p->curve ? choose_curve(request, &p->split, data->timed, shoppers, &chosen, err)
                       : choose_models(request, &p->split, data->timed, shoppers, &chosen, err);

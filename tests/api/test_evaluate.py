@@ -199,6 +199,18 @@ REFUSED = [
     (["--test-share", "60%", "--valid-share", "40%"], "leave some orders to learn from"),
     (["--resamples", "3"], "--resamples: expected a whole number"),
     (["--items", "("], "not a regular expression"),
+    (["--surface", "personal", "--anonymous"], "--anonymous is about --surface basket, this is protocol time, surface p"),
+    (["--surface", "rebuy", "--targets", "2"], "--targets is about --surface basket"),
+    (["--protocol", "leave-last-out", "--context-max", "2"], "--context-max is about --surface basket"),
+    (["--bought"], "--bought is about --surface personal"),
+    (["--refit"], "--refit is about --protocol leave-last-out"),
+    (["--protocol", "leave-last-out", "--test-share", "20%"], "--test-share is about the protocols time and"),
+    (["--protocol", "leave-last-out", "--valid-share", "20%"], "--valid-share is about the protocols time and"),
+    (["--test-share", "nan"], "--test-share: expected a share"),
+    (["--valid-share", "inf"], "--valid-share: expected a share"),
+    (["--seed", "-1"], "--seed: expected a whole number"),
+    (["--k", "0"], "--k: expected a whole number"),
+    (["--models", ","], "no model ''"),
 ]
 
 
@@ -219,6 +231,9 @@ def test_unfit_data_say_what_is_missing(tmp_path):
     (tmp_path / "ones.dat").write_text("1\n" * 50)
     done = run("evaluate", "--format", "fimi", tmp_path / "ones.dat", check=False)
     assert done.returncode == 1 and "nothing to test with" in done.stderr
+    (tmp_path / "twenty.dat").write_text("1 2 3\n" * 20)
+    done = run("evaluate", "--format", "fimi", tmp_path / "twenty.dat", check=False)
+    assert done.returncode == 1 and "the test asks 6 questions about 2 shoppers or baskets" in done.stderr
     done = run("evaluate", "--format", "sequences", "--protocol", "time", tmp_path / "few", check=False)
     assert done.returncode == 2 and "leave-last-out" in done.stderr
     done = run("evaluate", tmp_path / "missing.csv", check=False)
