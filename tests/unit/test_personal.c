@@ -167,6 +167,54 @@ static void what_was_looked_at_speaks_and_may_be_suggested(void **state)
     scratch_free(s);
 }
 
+static double sum_for(const struct answer *a, uint32_t slot)
+{
+    for (uint32_t x = 0; x < a->count; x++)
+        if (a->items[x].slot == slot)
+            return (double)a->items[x].score / (1 - (double)a->items[x].score);
+    return 0;
+}
+
+/* As the settings events.* say: weight and half-life of each kind, age counted from the newest
+ * deed; a kind without a weight says nothing. */
+static void a_deed_counts_by_the_weight_and_half_life_of_its_kind(void **state)
+{
+    static const struct {
+        struct event_weight weight;
+        uint32_t days;
+        double counts;
+    } cases[] = {{{1, 0}, 0, 1},      {{.4, 0}, 0, .4},   {{.4, 0}, 300, .4}, {{.4, 10}, 10, .2},
+                 {{.4, 10}, 30, .05}, {{.5, 1}, 2, .125}, {{0, 10}, 1, 0}};
+    struct tinyshop t;
+    struct scratch *s = new_scratch();
+    (void)state;
+    train_bundles(&t);
+    uint32_t f = slot_of(&t, STR("f")), d = slot_of(&t, STR("d")), e = slot_of(&t, STR("e"));
+    for (int kind = 0; kind < ACTION_PURCHASE; kind++) {
+        double whole = 0;
+        for (size_t x = 0; x < sizeof cases / sizeof *cases; x++) {
+            struct event_weights weights = event_weights_default();
+            struct click event = {d, 1000, (uint8_t)kind};
+            struct purchase newest = {f, 1000 + cases[x].days * 24 * HOUR_S, 1};
+            struct shopper who = {
+                .lines = &newest, .line_count = 1, .events = &event, .event_count = 1};
+            struct query q = {.surface = SURFACE_PERSONAL,
+                              .shopper = &who,
+                              .weights = &weights,
+                              .filter = NO_FILTER,
+                              .limit = 200};
+            weights.of[kind] = cases[x].weight;
+            struct answer a = answer_of(&t, &q, s);
+            double sum = sum_for(&a, e);
+            whole = x == 0 ? sum : whole;
+            assert_true(whole > 0);
+            assert_true(fabs(sum - cases[x].counts * whole) < 1e-5 * whole);
+        }
+    }
+    tinyshop_free(&t);
+    scratch_free(s);
+}
+
 static void items_of_the_question_come_after_the_history(void **state)
 {
     struct tinyshop t;
@@ -259,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_history_of_purchases_is_a_context_newest_last),
         cmocka_unit_test(what_was_bought_comes_back_only_when_wanted),
         cmocka_unit_test(what_was_looked_at_speaks_and_may_be_suggested),
+        cmocka_unit_test(a_deed_counts_by_the_weight_and_half_life_of_its_kind),
         cmocka_unit_test(items_of_the_question_come_after_the_history),
         cmocka_unit_test(who_is_not_known_gets_popular_items_and_the_reason),
         cmocka_unit_test(a_new_item_is_answered_for_after_one_order),
