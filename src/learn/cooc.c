@@ -25,272 +25,7 @@
 #define DEFAULT_MAX_UNIT  1000
 #define PIECE_ROWS        64
 #define RANGES            12 /* of items, that are given pairs side by side */
-#define UNITS_AHEAD       8  /* from fetching to counting: where a unit begins, */
-#define ITEMS_AHEAD       4  /* and what is in it */
 #define MS_PER_DAY        86400000.0
-
-/* One worker's dense counters for one row at a time. */
-struct counter {
-    uint32_t *count;   /* [items] zero between rows */
-    float *mass;       /* [items] likewise; NULL: not asked for */
-    uint64_t *touched; /* bitmap of the items counted */
-    uint64_t *summary; /* bitmap of the words of it that are not 0 */
-    uint32_t summary_words;
-};
-
-/* Pairs of one item, columns ascending. */
-struct row {
-    uint32_t *column, *count;
-    float *mass; /* NULL: not asked for */
-    uint32_t length;
-    uint32_t next; /* the item of the next row in its block */
-};
-
-/* Memory of rows, the arrays behind each other in one. */
-struct block {
-    struct block *older;
-    struct row room; /* what is left */
-    uint32_t left, first, last;
-    uint32_t memory[];
-};
-#define NO_ITEM UINT32_MAX
-
-/* The least pair a row keeps: pairs as frequent but of a later item are dropped. */
-struct floor {
-    uint32_t count, column;
-};
-
-struct pairs {
-    const struct csr *units;
-    const struct csr *by_item; /* its transpose */
-    uint32_t min_count, max_per_row, max_unit;
-    uint64_t most;       /* pairs that may be kept */
-    struct floor *floor; /* [items], NULL: nothing is pruned */
-    float *unit_mass;    /* [units], NULL: masses are not asked for */
-    struct row *kept;    /* [items] what each row keeps, in blocks */
-    struct block *blocks[PARALLEL_WORKERS_MAX];
-    uint64_t *given_start; /* [items + 1] and beside each row what others give it */
-    struct row given;
-    struct cooc *out;
-    struct cursor cursor;
-    struct progress *progress;
-    int status[PARALLEL_WORKERS_MAX];
-};
-
-static bool counter_init(struct counter *c, uint32_t items, bool with_mass)
-{
-    uint32_t words = items / 64 + 1;
-    c->summary_words = words / 64 + 1;
-    MEM_ZNEW(c->count, items);
-    MEM_ZNEW(c->touched, words);
-    MEM_ZNEW(c->summary, c->summary_words);
-    if (with_mass)
-        MEM_ZNEW(c->mass, items);
-    return c->count && c->touched && c->summary && (c->mass || !with_mass);
-}
-
-static void counter_deinit(struct counter *c)
-{
-    free(c->count);
-    free(c->mass);
-    free(c->touched);
-    free(c->summary);
-}
-
-static void count_unit(const struct pairs *p, struct counter *c, uint32_t unit)
-{
-    const struct csr *units = p->units;
-    uint64_t begin = units->start[unit], end = units->start[unit + 1];
-    if (end - begin > p->max_unit)
-        return;
-    for (uint64_t e = begin; e < end; e++) {
-        uint32_t other = units->column[e];
-        if (c->count[other]++ == 0) {
-            c->touched[other / 64] |= 1ULL << (other % 64);
-            c->summary[other / 4096] |= 1ULL << (other / 64 % 64);
-        }
-    }
-    for (uint64_t e = begin; c->mass && e < end; e++)
-        c->mass[units->column[e]] += p->unit_mass[unit];
-}
-
-/* Units lie anywhere: they are fetched while others are counted. */
-static void count_row(const struct pairs *p, struct counter *c, uint32_t item)
-{
-    const uint64_t end = p->by_item->start[item + 1];
-    const uint32_t *unit = p->by_item->column;
-    for (uint64_t k = p->by_item->start[item]; k < end; k++) {
-        if (k + UNITS_AHEAD < end)
-            __builtin_prefetch(p->units->start + unit[k + UNITS_AHEAD]);
-        if (k + ITEMS_AHEAD < end)
-            __builtin_prefetch(p->units->column + p->units->start[unit[k + ITEMS_AHEAD]]);
-        count_unit(p, c, unit[k]);
-    }
-}
-
-/* The pairs counted often enough, without the item itself; zeroes the counter. */
-static void take_row(const struct pairs *p, struct counter *c, uint32_t item, struct row *row)
-{
-    row->length = 0;
-    for (uint32_t s = 0; s < c->summary_words; s++) {
-        for (uint64_t words = c->summary[s]; words; words &= words - 1) {
-            uint32_t word = s * 64 + (uint32_t)__builtin_ctzll(words);
-            for (uint64_t bits = c->touched[word]; bits; bits &= bits - 1) {
-                uint32_t other = word * 64 + (uint32_t)__builtin_ctzll(bits);
-                row->column[row->length] = other;
-                row->count[row->length] = c->count[other];
-                if (row->mass) {
-                    row->mass[row->length] = c->mass[other];
-                    c->mass[other] = 0;
-                }
-                row->length += other != item && c->count[other] >= p->min_count;
-                c->count[other] = 0;
-            }
-            c->touched[word] = 0;
-        }
-        c->summary[s] = 0;
-    }
-}
-
-/* Of a row longer than what is kept; `spare` has room for it. */
-static struct floor find_floor(const struct row *row, uint32_t keep, uint64_t *spare)
-{
-    for (uint32_t k = 0; k < row->length; k++)
-        spare[k] = (uint64_t)row->count[k] << 32 | (uint32_t)~row->column[k];
-    select_best(spare, row->length, keep);
-    return (struct floor){(uint32_t)(spare[keep - 1] >> 32), ~(uint32_t)spare[keep - 1]};
-}
-
-static bool above(const struct floor *floor, uint32_t count, uint32_t column)
-{
-    return count > floor->count || (count == floor->count && column <= floor->column);
-}
-
-static void prune(struct row *row, const struct floor *floor)
-{
-    uint32_t kept = 0;
-    for (uint32_t k = 0; k < row->length; k++) {
-        row->column[kept] = row->column[k];
-        row->count[kept] = row->count[k];
-        if (row->mass)
-            row->mass[kept] = row->mass[k];
-        kept += above(floor, row->count[k], row->column[k]);
-    }
-    row->length = kept;
-}
-
-static struct row advanced(struct row row, uint64_t by)
-{
-    row.column += by;
-    row.count += by;
-    row.mass = row.mass ? row.mass + by : NULL;
-    return row;
-}
-
-static void copy_row(struct row *to, const struct row *from)
-{
-    to->length = from->length;
-    memcpy(to->column, from->column, from->length * sizeof *from->column);
-    memcpy(to->count, from->count, from->length * sizeof *from->count);
-    if (from->mass && to->mass)
-        memcpy(to->mass, from->mass, from->length * sizeof *from->mass);
-}
-
-static struct block *block_new(const struct pairs *p, uint32_t least, struct block *older)
-{
-    uint64_t pairs = p->most < COOC_BLOCK_PAIRS ? p->most : COOC_BLOCK_PAIRS;
-    uint32_t room = least < pairs ? (uint32_t)pairs : least;
-    size_t arrays = p->unit_mass ? 3 : 2;
-    struct block *b = mem_array(sizeof *b + room * arrays * sizeof *b->memory, 1);
-    if (!b)
-        return NULL;
-    *b = (struct block){.older = older, .left = room, .first = NO_ITEM, .last = NO_ITEM};
-    b->room.column = b->memory;
-    b->room.count = b->memory + room;
-    if (p->unit_mass)
-        b->room.mass = (float *)(b->memory + 2 * (size_t)room);
-    return b;
-}
-
-static bool keep_row(struct pairs *p, uint32_t worker, uint32_t item, const struct row *row)
-{
-    struct block *b = p->blocks[worker];
-    if (!b || b->left < row->length) {
-        b = block_new(p, row->length, b);
-        if (!b)
-            return false;
-        p->blocks[worker] = b;
-    }
-    struct row *to = &p->kept[item];
-    *to = b->room;
-    copy_row(to, row);
-    to->next = NO_ITEM;
-    if (b->last == NO_ITEM)
-        b->first = item;
-    else
-        p->kept[b->last].next = item;
-    b->last = item;
-    b->left -= row->length;
-    b->room = advanced(b->room, row->length);
-    return true;
-}
-
-/* What one worker counts with. */
-struct bench {
-    struct counter counter;
-    struct row row;  /* [items] room */
-    uint64_t *spare; /* [items], when rows are pruned */
-};
-
-static bool bench_init(struct bench *b, const struct pairs *p)
-{
-    size_t items = p->units->cols;
-    *b = (struct bench){.spare = NULL};
-    MEM_NEW(b->row.column, items + 1);
-    MEM_NEW(b->row.count, items + 1);
-    if (p->unit_mass)
-        MEM_NEW(b->row.mass, items + 1);
-    if (p->floor)
-        MEM_NEW(b->spare, items);
-    return counter_init(&b->counter, p->units->cols, p->unit_mass) && b->row.column &&
-           b->row.count && (b->row.mass || !p->unit_mass) && (b->spare || !p->floor);
-}
-
-static void bench_deinit(struct bench *b)
-{
-    free(b->row.column);
-    free(b->row.count);
-    free(b->row.mass);
-    free(b->spare);
-    counter_deinit(&b->counter);
-}
-
-static bool make_row(struct pairs *p, struct bench *b, uint32_t worker, uint32_t item)
-{
-    count_row(p, &b->counter, item);
-    take_row(p, &b->counter, item, &b->row);
-    if (b->spare && b->row.length > p->max_per_row) {
-        p->floor[item] = find_floor(&b->row, p->max_per_row, b->spare);
-        prune(&b->row, &p->floor[item]);
-    }
-    return keep_row(p, worker, item, &b->row);
-}
-
-static void count_rows(void *context, uint32_t worker)
-{
-    struct pairs *p = context;
-    struct bench b;
-    int status = bench_init(&b, p) ? 0 : ERR_NOMEM;
-    uint64_t begin, end;
-    while (status == 0 && cursor_take(&p->cursor, &begin, &end)) {
-        for (uint64_t item = begin; item < end && status == 0; item++)
-            status = make_row(p, &b, worker, (uint32_t)item) ? 0 : ERR_NOMEM;
-        if (progress_step(p->progress, end - begin))
-            status = status ? status : ERR_CANCELLED;
-    }
-    bench_deinit(&b);
-    p->status[worker] = status;
-}
 
 /* The first of the columns that is not below `least`. */
 static uint32_t find_column(const struct row *row, uint32_t least)
@@ -315,7 +50,7 @@ static void give(struct pairs *p, uint32_t begin, uint32_t end)
         uint32_t k = begin < end ? find_column(row, begin) : row->length;
         for (; k < row->length && row->column[k] < end; k++) {
             uint32_t j = row->column[k];
-            if (above(&p->floor[j], row->count[k], i))
+            if (floor_allows(&p->floor[j], row->count[k], i))
                 continue; /* j keeps it too */
             uint64_t at = p->given_start[j + 1]++;
             if (!p->given.column)
@@ -385,13 +120,13 @@ static void put_row(const struct pairs *p, uint32_t item)
     const struct cooc *out = p->out;
     const struct row *kept = &p->kept[item];
     struct row all = {.column = out->column, .count = out->count, .mass = out->mass};
-    all = advanced(all, out->start[item]);
+    all = row_advanced(all, out->start[item]);
     all.length = kept->length + given_count(p, item);
     if (all.length == kept->length) {
-        copy_row(&all, kept);
+        row_copy(&all, kept);
         return;
     }
-    struct row given = advanced(p->given, p->given_start[item]);
+    struct row given = row_advanced(p->given, p->given_start[item]);
     given.length = given_count(p, item);
     merge_rows(&all, kept, &given);
 }
@@ -482,7 +217,7 @@ static int count_all(struct pairs *p, uint32_t workers)
     for (uint32_t i = 0; i < items; i++)
         out->item_units[i] = (uint32_t)(p->by_item->start[i + 1] - p->by_item->start[i]);
     cursor_init(&p->cursor, items, PIECE_ROWS);
-    parallel_run(workers, count_rows, p);
+    parallel_run(workers, cooc_count_rows, p);
     for (uint32_t w = 0; w < workers; w++)
         status = status ? status : p->status[w];
     if (status == 0 && p->floor)
