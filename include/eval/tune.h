@@ -15,7 +15,7 @@
 #include "eval/compare.h"
 #include "eval/split.h"
 
-#define TUNE_SPACE     1 /* raised when draws come to mean something else */
+#define TUNE_SPACE     2 /* raised when draws come to mean something else */
 #define TUNE_RUNGS     3
 #define TUNE_TRIES_MAX 243
 
