@@ -79,13 +79,14 @@ struct query {
 /* Why a suggestion is there: the context item that contributed the most to the score by one matrix
  * (ties: the earlier matrix, then the newer item); for basket the strongest rule that has this item
  * among its antecedents, all of them in the context, where there is one (see struct strong_rules;
- * ties: the first in rule order). What no row of the context reaches is there for its popularity.
- */
+ * ties: the first in rule order). What its popularity counts more for than any row of the context
+ * is there for that. */
 enum because_kind {
     BECAUSE_NONE,
     BECAUSE_RULE,
     BECAUSE_NEIGHBOUR, /* bought together: in one order, or by one shopper */
     BECAUSE_AFTER,     /* bought after it */
+    BECAUSE_TASTE,     /* bought by shoppers whose purchases are alike; nobody bought both yet */
     BECAUSE_HABIT,
     BECAUSE_TREND,
     BECAUSE_POPULAR
@@ -103,10 +104,11 @@ struct because {
     double gap_days;    /* habit: between two purchases, on average; NAN after only one */
     const char *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
                            both; "shoppers": shoppers who bought both; "next": shoppers who bought
-                           the suggestion after it; "fresh": orders with both since the training,
-                           of which the shares are, too; "history": the shopper's orders of it;
-                           "orders_7d" for trend, "orders_28d" or, when those are 0, "orders_all"
-                           for popular */
+                           the suggestion after it; "buyers", for taste: shoppers who bought the
+                           suggestion; "fresh": orders with both since the training,
+                           of which the shares are, too; "history": the shopper's orders of it, of
+                           the LIMIT_HISTORY_LINES newest lines; "orders_7d" for trend, "orders_28d"
+                           or, when those are 0, "orders_all" for popular */
 };
 
 struct suggestion {

@@ -27,8 +27,9 @@ struct sequence_params { /* zero = default */
 };
 
 /* Row i = its best followers, best first (ties: n_j descending, j ascending), weights > 0.
- * (*after)[entry]: the histories that have j behind i within D, for whoever wants to check "often
- * after"; freed by the caller; `after` may be NULL. ERR_INVALID, ERR_NOMEM, ERR_CANCELLED. */
+ * (*after)[entry]: the histories that have j behind i (the first i or any, as above), however far,
+ * for whoever wants to check "often after"; freed by the caller; `after` may be NULL, which saves
+ * looking further than D. ERR_INVALID, ERR_NOMEM, ERR_CANCELLED. */
 int sequence_rows(const struct histories *h, const struct sequence_params *params, struct csr *out,
                   uint32_t **after, struct error *err) WARN_UNUSED;
 

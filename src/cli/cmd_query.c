@@ -35,8 +35,9 @@ static void print_because(const struct shop *shop, const struct model *m, const 
         struct str id = answer_item_id(m, &shop->catalog, q, b->items[i]);
         printf("%s%.*s", i ? " + " : " ", STR_ARG(id));
     }
-    bool of_shoppers = b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
-                                     !strcmp(b->source, matrix_name(MATRIX_NEXT)));
+    bool of_shoppers =
+        b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
+                      !strcmp(b->source, matrix_name(MATRIX_NEXT)) || b->kind == BECAUSE_TASTE);
     printf(": %llu %s", (unsigned long long)b->count, of_shoppers ? "shoppers" : "orders");
     if (b->confidence == b->confidence)
         printf(", confidence %.1f %%, lift %.1f", 100 * b->confidence, b->lift);

@@ -147,6 +147,14 @@ static void explain_by_fresh(const struct request *r, const struct carrier *c, u
     set_shares(b, r->fresh->order_count, with->orders, it->orders, c->both);
 }
 
+/* Low rank knows of likeness between items that nobody has bought both of. */
+static void explain_by_taste(const struct model *m, uint32_t item, struct because *b)
+{
+    b->kind = BECAUSE_TASTE;
+    b->source = "buyers";
+    b->count = m->buyers[item];
+}
+
 /* Shares of what the matrix counts: orders, also fresh ones, or shoppers. */
 static void explain_by_matrix(const struct request *r, const struct carrier *c, uint32_t item,
                               struct because *b)
@@ -177,6 +185,8 @@ static void explain_by_carrier(const struct request *r, const struct carrier *c,
     b->item_count = 1;
     if (c->matrix == MATRIX_COUNT)
         explain_by_fresh(r, c, item, b);
+    else if (c->both == 0)
+        explain_by_taste(r->m, item, b);
     else
         explain_by_matrix(r, c, item, b);
 }
@@ -189,7 +199,12 @@ static void explain_popular(const struct request *r, uint32_t item, struct becau
     b->count = recent ? recent : item_orders(r, item);
 }
 
-/* What no row speaks for is there for its popularity. */
+static float prior_of(const struct request *r, uint32_t item)
+{
+    return r->prior->of_item && !is_new(r, item) ? r->prior->of_item[item] : 0;
+}
+
+/* The largest part of the score: popularity's also where no row speaks. */
 static void explain_by_context(struct request *r)
 {
     struct scratch *s = r->s;
@@ -207,9 +222,10 @@ static void explain_by_context(struct request *r)
             habit[place_of(s, w.item)] += w.weight;
     for (uint32_t x = 0; x < r->out->count; x++) {
         struct suggestion *to = &s->items[x];
-        if (habit[x] > search.carriers[x].most)
+        float most = search.carriers[x].most, popular = prior_of(r, to->item);
+        if (habit[x] > most && habit[x] >= popular)
             explain_habit(r, to);
-        else if (search.carriers[x].most == 0)
+        else if (popular > most || most == 0)
             explain_popular(r, to->item, &to->because);
         else if (search.strongest[x] == NO_RULE)
             explain_by_carrier(r, &search.carriers[x], to->item, &to->because);

@@ -23,7 +23,7 @@ static const char *const fallback_names[] = {NULL,
 static const char *const drop_names[] = {"excluded", "unavailable", "category",
                                          "price",    "in_stock",    "attributes"};
 static const char *const because_names[] = {"none",  "rule",  "neighbour", "after",
-                                            "habit", "trend", "popular"};
+                                            "taste", "habit", "trend",     "popular"};
 _Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
 _Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
 _Static_assert(sizeof drop_names / sizeof *drop_names == DROP_COUNT, "all drops");

@@ -26,6 +26,7 @@ struct job {
     const struct histories *h;
     uint32_t distance, keep;
     bool every_place;
+    bool counting; /* histories, for whoever asks */
     double count_power;
     double *gap; /* [distance + 1] what a follower that far adds */
     double backward;
@@ -55,15 +56,16 @@ struct counter {
     struct topk_entry *best; /* [keep] */
 };
 
-static void add(struct counter *c, uint32_t item, double amount)
+static struct follower *touch(struct counter *c, uint32_t item)
 {
     struct follower *f = &c->follower[item];
-    if (f->sum == 0)
+    if (f->sum == 0 && f->after == 0)
         c->touched[c->touched_count++] = item;
-    f->sum += amount;
+    return f;
 }
 
-/* What comes behind one place of `item`. */
+/* What comes behind one place of `item`; who is asked how many histories that are looks at all of
+ * it. */
 static void count_after(const struct job *job, struct counter *c, uint32_t item, struct place p)
 {
     const struct histories *h = job->h;
@@ -71,13 +73,14 @@ static void count_after(const struct job *job, struct counter *c, uint32_t item,
     for (uint64_t e = here + 1; e < end; e++) {
         uint32_t other = h->item[e];
         uint64_t z = job->step ? job->step[e] - job->step[here] : e - here;
-        if (z > job->distance)
+        if (z > job->distance && !job->counting)
             break;
         if (z == 0 || other == item)
             continue;
-        add(c, other, job->gap[z]);
-        c->follower[other].after += c->follower[other].last != p.history + 1;
-        c->follower[other].last = p.history + 1;
+        struct follower *f = touch(c, other);
+        f->sum += z <= job->distance ? job->gap[z] : 0;
+        f->after += f->last != p.history + 1;
+        f->last = p.history + 1;
     }
 }
 
@@ -90,7 +93,7 @@ static void count_before(const struct job *job, struct counter *c, uint32_t item
         if (z > job->distance)
             break;
         if (z > 0 && h->item[e] != item)
-            add(c, h->item[e], job->backward * job->gap[z]);
+            touch(c, h->item[e])->sum += job->backward * job->gap[z];
     }
 }
 
@@ -112,7 +115,7 @@ static void make_row(struct job *job, struct counter *c, uint32_t item)
             topk_offer(&best, other, (float)weight, job->rank[other]);
     }
     rows_put(&job->rows, item, &best);
-    for (uint32_t n = 0; n < best.count; n++)
+    for (uint32_t n = 0; job->counting && n < best.count; n++)
         job->rows.count[job->rows.room[item] + n] = c->follower[best.entries[n].item].after;
     for (uint32_t x = 0; x < c->touched_count; x++)
         c->follower[c->touched[x]] = (struct follower){0};
@@ -252,7 +255,8 @@ static int make_room(struct job *job, struct error *err)
     free(most);
     if (status)
         return status;
-    return MEM_NEW(job->rows.count, job->rows.room[items]) ? 0 : ERR_NOMEM;
+    bool good = !job->counting || MEM_NEW(job->rows.count, job->rows.room[items]);
+    return good ? 0 : ERR_NOMEM;
 }
 
 static int learn(struct job *job, const struct sequence_params *params, struct error *err)
@@ -290,6 +294,7 @@ int sequence_rows(const struct histories *h, const struct sequence_params *param
     struct job job = {.h = h,
                       .keep = params->keep ? params->keep : DEFAULT_KEEP,
                       .every_place = params->every_place,
+                      .counting = after,
                       .backward = (double)params->backward,
                       .progress = params->progress};
     int status = check(h, params, err);

@@ -459,10 +459,10 @@ static uint32_t fresh_count(const struct state *s, uint32_t i, uint32_t j)
                       (uint32_t)(b - s->q->fresh->items));
 }
 
-/* The entry that adds the most to the score; none: popular. */
+/* The entry that adds the most to the score, more than popularity does; none: popular. */
 static void because_carrier(const struct state *s, uint32_t item, struct because *b)
 {
-    float most = 0;
+    float most = prior_of(s, item);
     because_popular(s, item, b);
     for (int k = 0; k < MATRIX_COUNT; k++) {
         for (uint32_t t = 0; t < s->context_count; t++) {
@@ -480,6 +480,11 @@ static void because_carrier(const struct state *s, uint32_t item, struct because
                                                                  ? fresh_count(s, carrier, item)
                                                                  : 0),
                                  .source = matrix_name((enum matrix_kind)k)};
+            if (matrix->both[e] > 0)
+                continue;
+            b->kind = BECAUSE_TASTE;
+            b->source = "buyers";
+            b->count = s->m->buyers[item];
         }
     }
     for (uint32_t t = 0; t < s->context_count; t++) {

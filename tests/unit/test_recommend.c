@@ -303,6 +303,50 @@ static void each_matrix_explains_by_what_it_counts(void **state)
     scratch_free(s);
 }
 
+/* What low rank says of two items that no shopper has both of is no count of shoppers. */
+static void nobody_is_said_to_have_bought_what_nobody_did(void **state)
+{
+    struct scratch *s = new_scratch();
+    struct tinyshop t;
+    struct recipe recipe;
+    struct build_params params = {.min_support = 1000, .neighbours = 50, .recipe = &recipe};
+    uint32_t tastes = 0, neighbours = 0;
+    (void)state;
+    tinyshop_random(&t, 60, 30, 43);
+    recipe_default(&recipe);
+    recipe.ingredients[0] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 8};
+    recipe.ingredient_count = 1;
+    recipe.mixes[MIX_BASKET] = (struct mix){.habit_decay = 1};
+    recipe.mixes[MIX_BASKET].weight[MATRIX_SHOPPERS] = 1;
+    for (int x = 0; x < MATRIX_COUNT; x++)
+        recipe.mixes[MIX_BASKET].decay[x] = 1;
+    tinyshop_train(&t, &params);
+    for (uint32_t i = 0; i < t.m->item_count; i++) {
+        struct question q;
+        ask(&q, SURFACE_BASKET, "", "");
+        q.items[0] = dict_name(&t.m->items, i);
+        q.q.item_count = 1;
+        q.q.limit = 50;
+        struct answer a = answer_of(&t, &q.q, s);
+        for (uint32_t x = 0; x < a.count && a.fallback == FALLBACK_NONE; x++) {
+            const struct because *b = &a.items[x].because;
+            uint32_t pair[] = {i, a.items[x].item}, both = tinyshop_shoppers(&t, pair, 2);
+            assert_int_equal(b->items[0], i);
+            assert_int_equal(b->kind, both ? BECAUSE_NEIGHBOUR : BECAUSE_TASTE);
+            assert_string_equal(b->source, both ? "shoppers" : "buyers");
+            assert_int_equal(b->count, both ? both : tinyshop_shoppers(&t, pair + 1, 1));
+            assert_int_equal(isnan(b->confidence), both == 0);
+            tastes += both == 0;
+            neighbours += both > 0;
+        }
+    }
+    assert_true(tastes > 20);
+    assert_true(neighbours > 50);
+    tinyshop_free(&t);
+    scratch_free(s);
+}
+
 static void explaining_changes_no_answer(void **state)
 {
     struct tinyshop t;
@@ -497,6 +541,7 @@ int main(void)
         cmocka_unit_test(equals_the_obvious_way_on_random_shops),
         cmocka_unit_test(numbers_of_because_equal_a_recount),
         cmocka_unit_test(each_matrix_explains_by_what_it_counts),
+        cmocka_unit_test(nobody_is_said_to_have_bought_what_nobody_did),
         cmocka_unit_test(explaining_changes_no_answer),
         cmocka_unit_test(one_scratch_serves_models_of_any_size_and_a_wrapped_stamp),
         cmocka_unit_test(the_largest_question_is_answered),

@@ -79,9 +79,10 @@ static void count_history(const struct histories *h, const struct sequence_param
         for (uint64_t b = h->start[u]; b < h->start[u + 1]; b++) {
             uint32_t j = h->item[b];
             uint32_t z = a < b ? distance_of(h, p, a, b) : distance_of(h, p, b, a);
-            if (j == i || z == 0 || z > (p->distance ? p->distance : 10))
+            if (j == i || z == 0)
                 continue;
-            out->sum[i][j] += (a < b ? 1 : (double)p->backward) * pow(z, -power);
+            if (z <= (p->distance ? p->distance : 10))
+                out->sum[i][j] += (a < b ? 1 : (double)p->backward) * pow(z, -power);
             out->after[i][j] += a < b && !seen[i][j];
             seen[i][j] |= a < b;
         }

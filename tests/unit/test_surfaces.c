@@ -211,6 +211,7 @@ static void names_are_those_of_the_interface(void **state)
     assert_string_equal(because_kind_name(BECAUSE_RULE), "rule");
     assert_string_equal(because_kind_name(BECAUSE_POPULAR), "popular");
     assert_string_equal(because_kind_name(BECAUSE_AFTER), "after");
+    assert_string_equal(because_kind_name(BECAUSE_TASTE), "taste");
 }
 
 int main(void)
