@@ -81,6 +81,18 @@ static void move(struct fit *f, uint32_t x, float step)
     parallel_run(parallel_workers(f->threads), try_worker, f);
 }
 
+/* A surface that suggests the same to everybody is none, even where that ranks best: of the
+ * learners one keeps a share. */
+static bool would_silence(const struct fit *f, uint32_t x, float step)
+{
+    if (x + 3 >= f->features || f->share[x] + step > 0)
+        return false;
+    for (uint32_t y = 0; y + 3 < f->features; y++)
+        if (y != x && f->share[y] > 0)
+            return false;
+    return true;
+}
+
 static double ascend(struct fit *f, double best)
 {
     static const float steps[] = {0.5f, -0.5f, 0.25f, -0.25f, 0.1f, -0.1f};
@@ -90,6 +102,8 @@ static double ascend(struct fit *f, double best)
         for (uint32_t x = 0; x < f->features; x++) {
             for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
                 float step = f->share[x] + steps[k] < 0 ? -f->share[x] : steps[k];
+                if (would_silence(f, x, step))
+                    continue;
                 double ndcg = step != 0 ? try_move(f, x, step) : 0;
                 if (ndcg <= best + LEAST_GAIN)
                     continue;
@@ -109,14 +123,14 @@ static void set_shares(struct fit *f, const float *share)
             move(f, x, share[x] - f->share[x]);
 }
 
-/* The feature that ranks best by itself. */
+/* The learner that ranks best by itself. */
 static uint32_t best_alone(struct fit *f)
 {
     static const float none[FEATURES_MAX];
     uint32_t best = 0;
     double most = -1;
     set_shares(f, none);
-    for (uint32_t x = 0; x < f->features; x++) {
+    for (uint32_t x = 0; x + 3 < f->features; x++) {
         double ndcg = try_move(f, x, 1);
         best = ndcg > most ? x : best;
         most = ndcg > most ? ndcg : most;
@@ -125,7 +139,7 @@ static uint32_t best_alone(struct fit *f)
 }
 
 /* An ascent ends on a hilltop, the nearest of several: from the menu's shares or from the best
- * source alone, whichever is higher. */
+ * learner alone, whichever is higher. */
 static double ascend_from_both(struct fit *f, double menu)
 {
     float found[FEATURES_MAX], alone[FEATURES_MAX] = {0};

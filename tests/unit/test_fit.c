@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "eval/contender_mix.h"
 #include "eval/fit.h"
 #include "eval/metrics.h"
@@ -148,6 +149,41 @@ static void habit_is_found_where_shoppers_have_one(void **state)
     dataset_deinit(&d);
 }
 
+/* Most shoppers have bought two things that nobody goes on from: next comes what is popular. */
+static struct dataset crowd_make(void)
+{
+    struct dataset d;
+    struct rng r;
+    rng_seed(&r, 12);
+    assert_int_equal(dataset_init(&d, NULL, NULL), 0);
+    for (uint32_t u = 1; u <= 500; u++) {
+        for (uint32_t step = 0; step < 4; step++) {
+            uint32_t popular = 1 + rng_below(&r, 1 + rng_below(&r, 1 + rng_below(&r, 12)));
+            uint32_t dead = 1000 + u % 10 * 20 + rng_below(&r, 20),
+                     key = u % 25 && step < 2 ? dead : popular;
+            assert_int_equal(dataset_add(&d, step * 1000 + u, u, &key, 1, NULL), 0);
+        }
+    }
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    return d;
+}
+
+static void a_learner_has_a_say_even_where_popularity_ranks_best(void **state)
+{
+    struct dataset d = crowd_make();
+    struct split s;
+    struct fit_report report;
+    (void)state;
+    cut(&d, &s);
+    struct recipe r = fit(&s, &(struct fit_params){.threads = 2}, NULL, &report);
+    const struct mix *mix = &r.mixes[MIX_PERSONAL];
+    assert_true(report.fitted);
+    assert_true(mix->popular > 0);
+    assert_true(mix->weight[MATRIX_SHOPPERS] > 0 || mix->weight[MATRIX_NEXT] > 0);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
 static void too_few_questions_leave_the_menu(void **state)
 {
     const struct walkers few = {.shoppers = 20, .items = 10, .steps = 6};
@@ -198,6 +234,7 @@ int main(void)
         cmocka_unit_test(the_figure_of_the_fit_is_that_of_its_matrices),
         cmocka_unit_test(the_number_of_threads_does_not_matter),
         cmocka_unit_test(habit_is_found_where_shoppers_have_one),
+        cmocka_unit_test(a_learner_has_a_say_even_where_popularity_ranks_best),
         cmocka_unit_test(too_few_questions_leave_the_menu),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
     };
