@@ -19,12 +19,13 @@ struct gate_params {    /* zero = default */
 };
 
 struct gate {
-    uint32_t questions, clusters; /* judged by; fewer than GATE_QUESTIONS_LEAST: not judged */
+    uint32_t questions, clusters; /* judged by; fewer than the least of either: not judged */
     double ndcg_live, ndcg_new;
     struct interval difference; /* new - live */
     bool judged, refused;
 };
 #define GATE_QUESTIONS_LEAST 100
+#define GATE_CLUSTERS_LEAST  5
 
 /* Judges by the questions of odd clusters: even ones are the fit's (fit_params.half). ERR_NOMEM,
  * ERR_CANCELLED. */

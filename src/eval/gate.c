@@ -16,9 +16,9 @@ enum { LIVE, CANDIDATE, COLUMNS };
 struct verdict {
     const struct split *split;
     const struct gate_params *params;
-    uint32_t cutoff, count;
+    uint32_t cutoff, count, clusters;
     double *value[COLUMNS]; /* [questions] then the first `count` are those that judge */
-    uint32_t *cluster;      /* [count] */
+    uint32_t *cluster;      /* [count] below `clusters` */
 };
 
 static int answer(struct verdict *v, int column, const struct contender *c, struct error *err)
@@ -37,20 +37,29 @@ static int answer(struct verdict *v, int column, const struct contender *c, stru
     return rc;
 }
 
-/* Keeps the values of the questions that judge. */
+/* Keeps the values of the questions that judge. Their clusters are numbered anew: a resample that
+ * drew from all of a split's could miss those that judge. */
 static int choose(struct verdict *v, struct error *err)
 {
     const struct questions *q = &v->split->questions;
-    if (!MEM_NEW(v->cluster, q->count))
+    uint32_t *number; /* [cluster_count] + 1; 0: none yet */
+    MEM_NEW(v->cluster, q->count);
+    MEM_ZNEW(number, q->cluster_count);
+    if (!v->cluster || !number) {
+        free(number);
         return error_set(err, ERR_NOMEM, "gate: out of memory");
+    }
     for (uint32_t i = 0; i < q->count; i++) {
         bool judges = q->cluster[i] % 2 == 1 && q->asked_ms[i] > v->params->after_ms;
         if (!judges || isnan(v->value[LIVE][i]) || isnan(v->value[CANDIDATE][i]))
             continue;
         for (int c = 0; c < COLUMNS; c++)
             v->value[c][v->count] = v->value[c][i];
-        v->cluster[v->count++] = q->cluster[i];
+        uint32_t *own = &number[q->cluster[i]];
+        *own = *own ? *own : ++v->clusters;
+        v->cluster[v->count++] = *own - 1;
     }
+    free(number);
     return 0;
 }
 
@@ -63,8 +72,8 @@ static int compare(const struct verdict *v, struct gate *out, struct error *err)
                                      .threads = v->params->threads,
                                      .progress = v->params->progress};
     double level = v->params->level > 0 ? v->params->level : DEFAULT_LEVEL;
-    int rc = resamples_make(values, COLUMNS, v->count, v->cluster,
-                            v->split->questions.cluster_count, &params, &resamples, err);
+    int rc = resamples_make(values, COLUMNS, v->count, v->cluster, v->clusters, &params, &resamples,
+                            err);
     if (rc)
         return rc;
     rc = resamples_interval(&resamples, CANDIDATE, LIVE, level, &out->difference, err);
@@ -83,7 +92,8 @@ static int judge(struct verdict *v, const struct contender *live, const struct c
     if (rc == 0)
         rc = choose(v, err);
     out->questions = v->count;
-    if (rc || v->count < GATE_QUESTIONS_LEAST)
+    out->clusters = v->clusters;
+    if (rc || v->count < GATE_QUESTIONS_LEAST || v->clusters < GATE_CLUSTERS_LEAST)
         return rc;
     rc = compare(v, out, err);
     out->judged = rc == 0;

@@ -98,6 +98,33 @@ static void what_the_live_model_may_have_learnt_from_does_not_judge(void **state
     dataset_deinit(&d);
 }
 
+/* Judging shoppers come to few: each of their clusters is one of `few`. */
+static struct gate judge_by_few(uint32_t few)
+{
+    struct dataset d = walkers_make(&usual, 6);
+    struct split s;
+    cut(&d, &s);
+    for (uint32_t q = 0; q < s.questions.count; q++)
+        if (s.questions.cluster[q] % 2 == 1)
+            s.questions.cluster[q] = 1 + 2 * (s.questions.cluster[q] / 2 % few);
+    struct gate g = judge(&s, 6, 2);
+    split_deinit(&s);
+    dataset_deinit(&d);
+    return g;
+}
+
+static void shoppers_too_few_to_draw_from_judge_nothing(void **state)
+{
+    (void)state;
+    struct gate one = judge_by_few(1), enough = judge_by_few(GATE_CLUSTERS_LEAST);
+    assert_int_equal(one.clusters, 1);
+    assert_true(one.questions >= GATE_QUESTIONS_LEAST);
+    assert_false(one.judged || one.refused);
+    assert_int_equal(enough.clusters, GATE_CLUSTERS_LEAST);
+    assert_true(enough.judged && enough.refused);
+    assert_true(isfinite(enough.difference.low) && isfinite(enough.difference.high));
+}
+
 static struct str name_of(void *context, uint32_t key)
 {
     char(*names)[12] = context;
@@ -220,6 +247,25 @@ static void a_rehearsal_fits_and_judges_each_surface(void **state)
     dataset_deinit(&d);
 }
 
+static void a_rehearsal_without_memory_is_an_error(void **state)
+{
+    const struct walkers small = {.shoppers = 300, .items = 40, .steps = 6};
+    struct dataset d = walkers_make(&small, 9);
+    struct rehearsal_params params = {.seed = 1, .threads = 1, .held_back = .2};
+    struct rehearsal r;
+    (void)state;
+    oom_disarm();
+    assert_int_equal(rehearse(&d, &params, &r, NULL), 0);
+    assert_true(r.surface[REHEARSED_PERSONAL].held);
+    for (long last = oom_count(), n = 1; n <= last; n += n < last - 60 ? 397 : 1) {
+        oom_fail_at(n);
+        int rc = rehearse(&d, &params, &r, NULL);
+        assert_true(rc == 0 || (rc == ERR_NOMEM && oom_fired()));
+        oom_disarm();
+    }
+    dataset_deinit(&d);
+}
+
 static void out_of_memory_is_an_error_everywhere(void **state)
 {
     struct dataset d = walkers_make(&usual, 8);
@@ -245,9 +291,11 @@ int main(void)
         cmocka_unit_test(a_worse_model_is_refused_and_a_better_one_is_not),
         cmocka_unit_test(a_handful_of_questions_judges_nothing),
         cmocka_unit_test(what_the_live_model_may_have_learnt_from_does_not_judge),
+        cmocka_unit_test(shoppers_too_few_to_draw_from_judge_nothing),
         cmocka_unit_test(a_model_of_shuffled_times_is_refused),
         cmocka_unit_test(a_model_as_contender_scores_as_it_answers),
         cmocka_unit_test(a_rehearsal_fits_and_judges_each_surface),
+        cmocka_unit_test(a_rehearsal_without_memory_is_an_error),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
