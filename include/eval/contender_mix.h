@@ -11,6 +11,12 @@
 int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRIX_COUNT],
                   float *prior, struct contender *out, struct error *err) WARN_UNUSED;
 
+/* What a recipe's mix answers over rows of the split's training: its prior is made of the
+ * training's popularity. Takes the rows, also on failure. ERR_NOMEM. */
+int contender_fitted(const char *name, const struct split *split, const struct mix *mix,
+                     struct csr rows[MATRIX_COUNT], struct contender *out,
+                     struct error *err) WARN_UNUSED;
+
 /* A model's own answers to a split's questions: items are matched by the store's keys, and one that
  * the model does not know is never answered. Keeps a reference on the model. ERR_NOMEM. */
 int contender_model(const char *name, struct model *m, enum mix_kind kind,

@@ -101,6 +101,8 @@ struct split {
 int split_make(const struct dataset *d, const struct split_params *params, enum stage stage,
                struct split *out, struct error *err) WARN_UNUSED;
 void split_deinit(struct split *s);
+/* By time: the first order that asks in STAGE_TEST. Orders of one moment go the same way. */
+uint32_t split_time_begin(const struct dataset *d, double test_share);
 
 /* The protocol's guarantees, checked from the outside on a made split: no order of `d` both taught
  * and asked, no target in what it is to be found from, targets distinct, all items in range.

@@ -3,6 +3,7 @@
 #include "eval/contender_mix.h"
 
 #include "base/mem.h"
+#include "learn/popularity.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -105,6 +106,22 @@ int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRI
         out->cost.bytes += rows[k].start ? csr_bytes(&rows[k]) : 0;
     }
     return 0;
+}
+
+int contender_fitted(const char *name, const struct split *split, const struct mix *mix,
+                     struct csr rows[MATRIX_COUNT], struct contender *out, struct error *err)
+{
+    struct popularity popularity = {0};
+    float *prior = NULL;
+    int rc = popularity_build(&split->train, 0, &popularity, err);
+    if (rc == 0 && !MEM_NEW(prior, split->train.item_count))
+        rc = error_set(err, ERR_NOMEM, "contender: out of memory");
+    if (rc == 0)
+        popularity_prior(&popularity, mix->popular, mix->recent, prior);
+    popularity_deinit(&popularity);
+    for (int k = 0; k < MATRIX_COUNT && rc; k++)
+        csr_deinit(&rows[k]);
+    return rc ? rc : contender_mix(name, mix, rows, prior, out, err);
 }
 
 /* Both number items by ascending store key. */

@@ -2,12 +2,9 @@
  * ones judge it. The matrices in the judgement are those the fit has made already. */
 #include "eval/rehearsal.h"
 
-#include "base/mem.h"
 #include "eval/contender_mix.h"
-#include "learn/popularity.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DEFAULT_HELD_BACK 0.1
 #define DEFAULT_QUESTIONS 8000
@@ -19,25 +16,6 @@ static const struct {
     [REHEARSED_BASKET] = {TASK_BASKET, MIX_BASKET},
     [REHEARSED_PERSONAL] = {TASK_PERSONAL, MIX_PERSONAL},
 };
-
-/* Takes the rows. */
-static int contend(const struct split *split, const struct mix *mix, struct csr rows[MATRIX_COUNT],
-                   struct contender *out, struct error *err)
-{
-    struct popularity popularity;
-    float *prior = NULL;
-    int rc = popularity_build(&split->train, 0, &popularity, err);
-    if (rc == 0 && !MEM_NEW(prior, split->train.item_count))
-        rc = error_set(err, ERR_NOMEM, "rehearsal: out of memory");
-    if (rc == 0) {
-        popularity_prior(&popularity, mix->popular, mix->recent, prior);
-        popularity_deinit(&popularity);
-        return contender_mix("new", mix, rows, prior, out, err);
-    }
-    for (int k = 0; k < MATRIX_COUNT; k++)
-        csr_deinit(&rows[k]);
-    return rc;
-}
 
 static int judge(const struct split *split, const struct rehearsal_params *params,
                  const struct contender *candidate, struct rehearsed *out, struct error *err)
@@ -82,7 +60,7 @@ static int fit_and_judge(const struct split *split, const struct rehearsal_param
                  out->fit.questions);
     if (!out->held)
         return rc; /* without rows */
-    rc = contend(split, mix, rows, &candidate, err);
+    rc = contender_fitted("new", split, mix, rows, &candidate, err);
     if (rc == 0 && params->tail_target > 0)
         rc = fit_tail(split, params, &candidate, mix, out, err);
     if (rc == 0 && params->live && !params->without_gate)

@@ -88,6 +88,11 @@ static uint32_t share_begin(const struct dataset *d, double share, bool by_time)
     return at;
 }
 
+uint32_t split_time_begin(const struct dataset *d, double test_share)
+{
+    return share_begin(d, test_share, true);
+}
+
 static void give_roles_by_share(struct cutting *c, enum stage stage)
 {
     const struct split_params *p = &c->params;

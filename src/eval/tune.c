@@ -9,7 +9,6 @@
 #include "eval/fit.h"
 #include "eval/gate.h"
 #include "eval/metrics.h"
-#include "learn/popularity.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,8 +89,11 @@ static int part_of(const struct dataset *d, uint32_t begin, uint32_t end, struct
     const struct csr *baskets = &d->baskets;
     struct dataset_limits limits = {.max_order_items = UINT32_MAX};
     uint32_t *keys;
-    int rc = MEM_NEW(keys, d->item_count) ? dataset_init(out, &limits, err)
-                                          : error_set(err, ERR_NOMEM, "tuning: out of memory");
+    int rc = dataset_init(out, &limits, err);
+    if (rc)
+        return rc;
+    if (!MEM_NEW(keys, d->item_count))
+        rc = error_set(err, ERR_NOMEM, "tuning: out of memory");
     for (uint32_t b = begin; b < end && rc == 0; b++) {
         uint32_t count = 0;
         for (uint64_t x = baskets->start[b]; x < baskets->start[b + 1]; x++)
@@ -130,27 +132,13 @@ static int contend(const struct split *s, const struct tune_params *params,
     struct recipe recipe;
     struct csr rows[MATRIX_COUNT] = {0};
     struct fit_report report;
-    struct popularity popularity;
-    float *prior;
     int rc = recipe_fit(s, menu, params->mix, &fit, &recipe, rows, &report, err);
-    if (rc == 0 && !report.fitted)
-        rc =
-            error_set(err, ERR_INVALID, "tuning: only %u questions to choose by", report.questions);
-    if (rc == 0)
-        rc = popularity_build(&s->train, 0, &popularity, err);
-    if (rc == 0 && !MEM_NEW(prior, s->train.item_count)) {
-        popularity_deinit(&popularity);
-        rc = error_set(err, ERR_NOMEM, "tuning: out of memory");
-    }
-    if (rc) {
-        for (int k = 0; k < MATRIX_COUNT; k++)
-            csr_deinit(&rows[k]);
+    if (rc)
         return rc;
-    }
-    const struct mix *mix = &recipe.mixes[params->mix];
-    popularity_prior(&popularity, mix->popular, mix->recent, prior);
-    popularity_deinit(&popularity);
-    return contender_mix("tune", mix, rows, prior, out, err);
+    if (!report.fitted) /* without rows */
+        return error_set(err, ERR_INVALID, "tuning: only %u questions to choose by",
+                         report.questions);
+    return contender_fitted("tune", s, &recipe.mixes[params->mix], rows, out, err);
 }
 
 /* The mean NDCG of the questions of odd clusters: even ones were the fit's. */
@@ -343,7 +331,7 @@ static int finish(const struct dataset *d, const struct tune_params *params, str
 int tune(const struct dataset *d, const struct tune_params *params, struct tuned *out,
          struct error *err)
 {
-    uint32_t orders = d->basket_count - (uint32_t)(FINAL_SHARE * d->basket_count);
+    uint32_t orders = split_time_begin(d, FINAL_SHARE);
     *out = (struct tuned){0};
     if (params->tries > TUNE_TRIES_MAX)
         return error_set(err, ERR_INVALID, "tries: at most %d", TUNE_TRIES_MAX);

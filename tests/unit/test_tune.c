@@ -130,6 +130,39 @@ static void draws_are_valid_and_repeat(void **state)
     }
 }
 
+/* Days without a time of day: all of a day's orders ask, or none. */
+static void no_rung_sees_an_order_that_asks_in_the_end(void **state)
+{
+    struct dataset d = walkers_make(&usual, 5);
+    struct log log = {.count = 0};
+    struct tune_params params = asked(&log);
+    uint32_t day = d.basket_count / 10 * 8;
+    (void)state;
+    for (uint32_t b = day; b < d.basket_count / 10 * 9 + 10; b++)
+        d.time_ms[b] = d.time_ms[day];
+    struct tuned t = search(&d, &params);
+    assert_true(t.complete);
+    for (uint32_t x = 0; x < log.count; x++)
+        assert_true(log.tries[x].orders <= day / 10 * 9);
+    dataset_deinit(&d);
+}
+
+static void out_of_memory_at_once_is_an_error(void **state)
+{
+    struct dataset d = walkers_make(&usual, 6);
+    struct log log = {.count = 0};
+    struct tune_params params = asked(&log);
+    (void)state;
+    for (long n = 1; n <= 20; n++) {
+        struct tuned out;
+        struct error err = ERROR_INIT;
+        oom_fail_at(n);
+        assert_int_equal(tune(&d, &params, &out, &err), ERR_NOMEM);
+        oom_disarm();
+    }
+    dataset_deinit(&d);
+}
+
 static void too_few_orders_are_told(void **state)
 {
     const struct walkers few = {.shoppers = 20, .items = 10, .steps = 6};
@@ -151,6 +184,8 @@ int main(void)
         cmocka_unit_test(a_search_goes_on_where_it_stopped),
         cmocka_unit_test(a_deadline_ends_it_with_the_best_so_far),
         cmocka_unit_test(draws_are_valid_and_repeat),
+        cmocka_unit_test(no_rung_sees_an_order_that_asks_in_the_end),
+        cmocka_unit_test(out_of_memory_at_once_is_an_error),
         cmocka_unit_test(too_few_orders_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
