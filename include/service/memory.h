@@ -83,9 +83,11 @@ int memory_load_wait(struct shop *shop, struct error *err) WARN_UNUSED;
 const struct fresh *memory_fresh(const struct memory *m, const struct model *model);
 /* Before the writer runs: an empty overlay for the model that is live, to be loaded. ERR_NOMEM. */
 int memory_begin_overlay(struct shop *shop, struct model *model, struct error *err) WARN_UNUSED;
-/* Before a model goes live, on a thread that may wait: makes its overlay, whole. What goes wrong is
- * logged and made good by the keeper. */
+/* Before a model goes live, under publish_mutex, on a thread that may wait: makes its overlay,
+ * whole. What goes wrong is logged and made good by the keeper. */
 void memory_prepare(struct shop *shop, struct model *model);
-/* The keeper's: drops the overlay of the model that was replaced. */
+/* The keeper's: drops the overlay of the model that was replaced; makes that of the live model, if
+ * it has none. */
 void memory_settle(struct shop *shop);
+void memory_repair(struct shop *shop);
 #endif

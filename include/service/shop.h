@@ -31,9 +31,10 @@ struct shop {
     struct reader_thread *reader;
     struct db *models; /* models.db's writing connection; under models_mutex */
     pthread_mutex_t models_mutex;
-    struct catalog catalog;       /* these two: changed by the writer thread only, */
-    struct memory memory;         /* … under memory_lock */
-    pthread_rwlock_t memory_lock; /* prefers writers */
+    pthread_mutex_t publish_mutex; /* one model goes live at a time; taken before the other */
+    struct catalog catalog;        /* these two: changed by the writer thread only, */
+    struct memory memory;          /* … under memory_lock */
+    pthread_rwlock_t memory_lock;  /* prefers writers */
     struct live *live;
     struct jobs *jobs; /* NULL in a command */
     struct access *access;

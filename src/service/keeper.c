@@ -1,6 +1,6 @@
 /* The housekeeper wakes every second and does what nobody asks for:
  *
- * - loads what is not in memory yet, after a start or when it had to be dropped;
+ * - loads what is not in memory yet, after a start or when it had to be dropped or not made;
  * - frees replaced models that nobody uses any more;
  * - queues a training when enough orders changed (train.min_new_orders) or enough time passed since
  *   the last one with anything new (train.interval), at most one a minute. Changes are counted from
@@ -193,6 +193,7 @@ void *keep_house(void *context)
     for (bool stopping = false; !stopping;) {
         load_memory(jobs);
         memory_settle(jobs->shop);
+        memory_repair(jobs->shop);
         live_sweep(jobs->shop->live);
         train_when_due(&keeper);
         tune_when_due(&keeper);

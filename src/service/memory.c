@@ -279,22 +279,6 @@ static void place_apply(struct shop *shop, struct op *op)
     self->fresh = NULL;
 }
 
-/* Without writer: a start, which begins the overlay itself. */
-void memory_prepare(struct shop *shop, struct model *model)
-{
-    struct error err = ERROR_INIT;
-    struct place_op self = {.op = {.run = do_nothing, .apply = place_apply, .cost = 1}};
-    if (!shop->memory.kept || !shop->writer)
-        return;
-    self.fresh = make(shop, model, &err);
-    int rc = self.fresh ? shop_write_wait(shop, &self.op, &err) : ERR_NOMEM;
-    fresh_free(self.fresh);
-    while (rc == 0 && !shop->memory.complete)
-        rc = memory_load_wait(shop, &err);
-    if (rc != 0) /* the keeper tries on */
-        log_warn("fresh.prepare", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
-}
-
 static void settle_apply(struct shop *shop, struct op *op)
 {
     struct overlay *o = shop->memory.overlays;
@@ -320,4 +304,39 @@ void memory_settle(struct shop *shop)
     pthread_rwlock_unlock(&shop->memory_lock);
     if (two && shop_write_wait(shop, &op, NULL) != 0)
         log_warn("fresh.settle", "error=%s", "later");
+}
+
+/* Without writer: a start, which begins the overlay itself. */
+void memory_prepare(struct shop *shop, struct model *model)
+{
+    struct error err = ERROR_INIT;
+    struct place_op self = {.op = {.run = do_nothing, .apply = place_apply, .cost = 1}};
+    if (!shop->memory.kept || !shop->writer)
+        return;
+    memory_settle(shop); /* else the place taken might be the live model's */
+    self.fresh = make(shop, model, &err);
+    int rc = self.fresh ? shop_write_wait(shop, &self.op, &err) : ERR_NOMEM;
+    fresh_free(self.fresh);
+    while (rc == 0 && !shop->memory.complete)
+        rc = memory_load_wait(shop, &err);
+    if (rc != 0) /* the keeper tries on */
+        log_warn("fresh.prepare", "error=%s", log_text(err.text, (struct log_quoted[1]){0}));
+}
+
+static bool has_overlay(struct shop *shop, const struct model *model)
+{
+    pthread_rwlock_rdlock(&shop->memory_lock);
+    bool has = memory_fresh(&shop->memory, model) != NULL;
+    pthread_rwlock_unlock(&shop->memory_lock);
+    return has;
+}
+
+void memory_repair(struct shop *shop)
+{
+    pthread_mutex_lock(&shop->publish_mutex);
+    struct model *live = live_ref(shop->live);
+    if (live && !has_overlay(shop, live))
+        memory_prepare(shop, live);
+    model_unref(live);
+    pthread_mutex_unlock(&shop->publish_mutex);
 }

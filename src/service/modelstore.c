@@ -125,13 +125,16 @@ struct model *modelstore_load(struct shop *shop, struct db *db, int64_t id, stru
 
 int modelstore_make_live(struct shop *shop, struct model *model, struct error *err)
 {
+    pthread_mutex_lock(&shop->publish_mutex);
     memory_prepare(shop, model);
     pthread_mutex_lock(&shop->models_mutex);
     int rc = models_set_live(shop->models, model->id, err);
     pthread_mutex_unlock(&shop->models_mutex);
     if (rc == 0)
-        return live_publish(shop->live, model, err);
-    model_unref(model);
+        rc = live_publish(shop->live, model, err);
+    else
+        model_unref(model);
+    pthread_mutex_unlock(&shop->publish_mutex);
     return rc;
 }
 

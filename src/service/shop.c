@@ -94,6 +94,7 @@ static int init_locks(struct shop *shop, struct error *err)
     pthread_rwlock_init(&shop->memory_lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&shop->models_mutex, NULL);
+    pthread_mutex_init(&shop->publish_mutex, NULL);
     return catalog_init(&shop->catalog, err);
 }
 
@@ -259,6 +260,7 @@ void shop_close(struct shop *shop)
     memory_deinit(&shop->memory);
     pthread_rwlock_destroy(&shop->memory_lock);
     pthread_mutex_destroy(&shop->models_mutex);
+    pthread_mutex_destroy(&shop->publish_mutex);
     if (shop->lock)
         lock_close(shop->lock);
     free(shop->lock);

@@ -8,8 +8,10 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "service/live.h"
+#include "service/modelstore.h"
 #include "service/trainer.h"
 #include "service/writer.h"
+#include "store/models.h"
 #include "support/oom.h"
 #include "support/shopkit.h"
 
@@ -227,6 +229,89 @@ static int restart_run(struct shop *shop, struct op *op, struct error *err)
     return 0;
 }
 
+static struct model *load(int64_t id)
+{
+    pthread_mutex_lock(&kit.shop->models_mutex);
+    struct model *model = modelstore_load(kit.shop, kit.shop->models, id, NULL);
+    pthread_mutex_unlock(&kit.shop->models_mutex);
+    assert_non_null(model);
+    return model;
+}
+
+static bool live_has_overlay(void)
+{
+    pthread_rwlock_rdlock(&kit.shop->memory_lock);
+    struct model *model = live_ref(kit.shop->live);
+    bool has = memory_fresh(&kit.shop->memory, model) != NULL;
+    model_unref(model);
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
+    return has;
+}
+
+/* The keeper may not have been there since the last one. */
+static void the_live_model_keeps_its_overlay_while_the_next_is_made(void **state)
+{
+    (void)state;
+    shopkit_orders(&kit, "o", 300, 20, 2);
+    for (int round = 0; round < 3; round++) {
+        train();
+        struct model *next = load(1);
+        memory_prepare(kit.shop, next);
+        assert_true(live_has_overlay());
+        model_unref(next);
+    }
+}
+
+/* As after memory ran out, or the disk was full, when it was to be made. */
+static void a_missing_overlay_is_made_again(void **state)
+{
+    (void)state;
+    shopkit_orders(&kit, "o", 300, 20, 2);
+    train();
+    shopkit_orders(&kit, "late", 7, 20, 2);
+    pthread_rwlock_wrlock(&kit.shop->memory_lock);
+    for (int x = 0; x < OVERLAYS; x++) {
+        fresh_free(kit.shop->memory.overlays[x].fresh);
+        kit.shop->memory.overlays[x] = (struct overlay){0};
+    }
+    pthread_rwlock_unlock(&kit.shop->memory_lock);
+    memory_repair(kit.shop);
+    assert_true(live_has_overlay());
+    assert_int_equal(fresh_orders(), 7);
+}
+
+static void *publish_often(void *unused)
+{
+    (void)unused;
+    for (int round = 0; round < 60; round++)
+        assert_int_equal(modelstore_make_live(kit.shop, load(2), NULL), 0);
+    return NULL;
+}
+
+/* A training ends while somebody rolls back. */
+static void models_that_go_live_at_once_go_one_after_the_other(void **state)
+{
+    pthread_t thread;
+    int64_t stored;
+    (void)state;
+    shopkit_orders(&kit, "o", 300, 20, 2);
+    train();
+    train();
+    assert_int_equal(pthread_create(&thread, NULL, publish_often, NULL), 0);
+    for (int round = 0; round < 60; round++) {
+        activate(1);
+        assert_true(live_has_overlay());
+    }
+    pthread_join(thread, NULL);
+    assert_true(live_has_overlay());
+    struct model *live = live_ref(kit.shop->live);
+    pthread_mutex_lock(&kit.shop->models_mutex);
+    assert_int_equal(models_live(kit.shop->models, &stored, NULL), 0);
+    pthread_mutex_unlock(&kit.shop->models_mutex);
+    assert_int_equal(live->id, stored);
+    model_unref(live);
+}
+
 static void forget_all(void)
 {
     struct op op = {.run = restart_run, .cost = 1};
@@ -344,6 +429,9 @@ int main(void)
         TEST(a_restart_finds_the_histories_that_were_there),
         TEST(fresh_orders_are_those_after_the_live_model),
         TEST(orders_that_come_while_training_are_in_the_next_overlay),
+        TEST(the_live_model_keeps_its_overlay_while_the_next_is_made),
+        TEST(a_missing_overlay_is_made_again),
+        TEST(models_that_go_live_at_once_go_one_after_the_other),
         TEST(what_changes_while_loading_is_neither_lost_nor_doubled),
         TEST(a_large_shop_is_served_before_its_histories_are_loaded),
         TEST(a_command_keeps_no_histories),
