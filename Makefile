@@ -11,6 +11,7 @@ LISTEN ?= 127.0.0.1:8080
 PYTHON ?= /usr/bin/python3
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= clang-tidy-14
+CLANG ?= clang-14
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -163,15 +164,18 @@ install: all ## install the program and its systemd unit under DESTDIR, PREFIX (
 # libFuzzer (clang, libclang-rt): each driver for FUZZ_SECONDS, starting from the saved inputs.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(filter-out src/base/assets.c src/base/version.c, $(wildcard src/base/*.c src/ingest/*.c)) \
-	$(patsubst %,src/%.c,data/baskets data/basketnames data/dict data/csr mine/groups \
-	service/textfile service/flist service/shardlines service/groupfile) \
-	$(patsubst %,tests/support/%.c,fuzzcheck transcript basketcheck)
+FUZZ_MADE := src/base/assets.c src/base/version.c
+FUZZ_SRC := $(filter-out $(FUZZ_MADE), $(LIB_SRC)) \
+	$(patsubst %,tests/support/%.c,fuzzcheck transcript basketcheck evalcheck)
+FUZZ_OBJ := $(FUZZ_SRC:%.c=build/fuzz/%.o)
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC)
+build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	@clang -Iinclude -Itests -D_GNU_SOURCE -std=c11 -O1 -g -fno-sanitize-recover=all \
-		-fsanitize=fuzzer,address,undefined -o $@ $^ -lz -lzstd -lxxhash -lm
+	@$(CLANG) -Iinclude -Itests -D_GNU_SOURCE $(LIB_CFLAGS) -std=c11 -O1 -g -fno-sanitize-recover=all \
+		-fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ) $(FUZZ_MADE:%.c=$B/%.o)
+	@$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LIBS) -lm
 
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run the fuzz drivers; a failing input goes to build/fuzz
 	@set -e; for f in $(FUZZERS); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
@@ -186,4 +190,4 @@ clean: ## remove everything built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
--include $(ALL_SRC:%.c=$B/%.d)
+-include $(ALL_SRC:%.c=$B/%.d) $(FUZZ_OBJ:%.o=%.d) $(FUZZERS:%=build/fuzz/tests/fuzz/fuzz_%.d)

@@ -148,7 +148,7 @@ static int evaluate(const struct evaluating_request *request, const struct evald
         return rc;
     p->entrants = chosen.at;
     p->entrant_count = chosen.count;
-    report->input.model = p->curve ? chosen.at[0]->name : NULL;
+    report->input.model = p->curve && chosen.count ? chosen.at[0]->name : NULL;
     split_defaults(&p->split);
     rc = evaluation_run(&data->orders, p, &report->evaluation, err);
     for (int c = 0; rc == 0 && request->canaries && c < CANARY_COUNT; c++)

@@ -46,21 +46,33 @@ static bool same_search(const struct search *s, const json_t *line)
            json_integer_value(json_object_get(line, "keep")) == (json_int_t)s->request->keep;
 }
 
-/* A line that was cut off, or that is of another search, says nothing here. */
+static bool take_count(const json_t *line, const char *name, uint32_t *out)
+{
+    const json_t *value = json_object_get(line, name);
+    json_int_t count = json_integer_value(value);
+    *out = (uint32_t)count;
+    return json_is_integer(value) && count >= 0 && count <= UINT32_MAX;
+}
+
+static bool take_try(const json_t *line, struct tune_try *out)
+{
+    const json_t *ndcg = json_object_get(line, "ndcg");
+    out->ndcg = json_number_value(ndcg);
+    out->seconds = json_number_value(json_object_get(line, "seconds"));
+    return json_is_number(ndcg) && out->ndcg >= 0 && out->ndcg <= 1 &&
+           take_count(line, "draw", &out->number) && take_count(line, "rung", &out->rung) &&
+           take_count(line, "orders", &out->orders) &&
+           take_count(line, "questions", &out->questions);
+}
+
+/* A line that was cut off or altered, or that is of another search, says nothing here. */
 static int take_line(struct search *s, const char *text)
 {
     json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    struct tune_try t = {0};
     bool kept = true;
-    if (line && same_search(s, line))
-        kept = VEC_PUSH(
-            &s->done,
-            ((struct tune_try){
-                .number = (uint32_t)json_integer_value(json_object_get(line, "draw")),
-                .rung = (uint32_t)json_integer_value(json_object_get(line, "rung")),
-                .orders = (uint32_t)json_integer_value(json_object_get(line, "orders")),
-                .questions = (uint32_t)json_integer_value(json_object_get(line, "questions")),
-                .ndcg = json_number_value(json_object_get(line, "ndcg")),
-                .seconds = json_number_value(json_object_get(line, "seconds"))}));
+    if (line && same_search(s, line) && take_try(line, &t))
+        kept = VEC_PUSH(&s->done, t);
     json_decref(line);
     return kept ? 0 : ERR_NOMEM;
 }
@@ -239,6 +251,9 @@ static int take_surface(const json_t *one, const char *path, enum mix_kind kind,
         json_integer_value(draw) > DRAWS_MAX)
         return error_set(err, ERR_INVALID, "%s: %s.draw is not a number from 0 to %d", path,
                          mix_name(kind), DRAWS_MAX);
+    if (!json_is_integer(space))
+        return error_set(err, ERR_INVALID, "%s: %s.space is not a whole number", path,
+                         mix_name(kind));
     if (json_integer_value(space) != TUNE_SPACE)
         return 0; /* of a version with another space: as if not tuned */
     tune_menu((uint64_t)json_integer_value(seed), (uint32_t)json_integer_value(draw), items,
@@ -247,20 +262,39 @@ static int take_surface(const json_t *one, const char *path, enum mix_kind kind,
     return 0;
 }
 
+/* Surfaces that are tuned. */
+static const enum mix_kind tuned_kinds[] = {MIX_BASKET, MIX_PERSONAL};
+#define TUNED_COUNT (sizeof tuned_kinds / sizeof *tuned_kinds)
+
+static int check_surfaces(json_t *all, const char *path, struct error *err)
+{
+    const char *name;
+    json_t *one;
+    json_object_foreach(all, name, one)
+    {
+        bool known = false;
+        for (size_t k = 0; k < TUNED_COUNT; k++)
+            known = known || strcmp(name, mix_name(tuned_kinds[k])) == 0;
+        if (!known)
+            return error_set(err, ERR_INVALID, "%s: '%.64s' is no surface that is tuned", path,
+                             name);
+    }
+    return 0;
+}
+
 int tuning_menu(const char *data, uint32_t items, struct recipe *menu, struct error *err)
 {
-    static const enum mix_kind kinds[] = {MIX_BASKET, MIX_PERSONAL};
     char path[PATH_BYTES];
     recipe_menu(menu, items);
     path_of(data, "tuned.json", path);
     json_t *all = read_tuned(path, err);
     if (!all)
         return ERR_INVALID;
-    int rc = 0;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds && rc == 0; k++) {
-        const json_t *one = json_object_get(all, mix_name(kinds[k]));
+    int rc = check_surfaces(all, path, err);
+    for (size_t k = 0; k < TUNED_COUNT && rc == 0; k++) {
+        const json_t *one = json_object_get(all, mix_name(tuned_kinds[k]));
         if (one)
-            rc = take_surface(one, path, kinds[k], items, menu, err);
+            rc = take_surface(one, path, tuned_kinds[k], items, menu, err);
     }
     json_decref(all);
     return rc;

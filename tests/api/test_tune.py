@@ -39,6 +39,9 @@ def test_a_search_is_resumed_and_its_result_used(tmp_path):
     lines = (data / "tune.ndjson").read_text().splitlines()
     assert len(lines) == 9 and {json.loads(line)["rung"] for line in lines} == {0, 1, 2}
     with open(data / "tune.ndjson", "a") as log:
+        for altered in ({"ndcg": 7}, {"ndcg": -1}, {"ndcg": None}, {"draw": -1}, {"rung": "2"}, {"questions": 1e300}):
+            log.write(json.dumps({**json.loads(lines[0]), **altered}) + "\n")
+        log.write(lines[0].replace('"ndcg":', '"ndcg":NaN,"x":') + "\n")
         log.write('{"orders_hash":"torn')
     again = tune(data, "--tries", "6")
     assert again["resumed"] == 9 and again["tries"] == 0
@@ -55,7 +58,10 @@ def test_what_is_wrong_is_told(tmp_path):
     data = tmp_path / "data"
     shop(data, tmp_path)
     for text, says in (("[]", "not an object"), ("{", "line"), ('{"basket":{"seed":"x"}}', "basket.seed"),
-                       ('{"basket":{"seed":1,"draw":-1}}', "basket.draw")):
+                       ('{"basket":{"seed":1,"draw":-1}}', "basket.draw"),
+                       ('{"basket":{"seed":1,"draw":1.5}}', "basket.draw"),
+                       ('{"basket":{"seed":1,"draw":NaN}}', "line 1"), ('{"basket":{"seed":1e999}}', "line 1"),
+                       ('{"personal":{"seed":1,"draw":1}}', "personal.space"), ('{"baskett":{}}', "'baskett' is no")):
         (data / "tuned.json").write_text(text)
         done = run("train", "--data", data, check=False)
         assert done.returncode == 1 and "tuned.json" in done.stderr and says in done.stderr
@@ -85,7 +91,8 @@ def wait_for(what, seconds=60):
 
 def running(server):
     job = newest(server, "tune")
-    return job if job and job["state"] == "running" and (job["done"] or 0) >= 1 else None
+    trying = job and job["state"] == "running" and job["step"] == "trying menus"
+    return job if trying and (job["done"] or 0) >= 1 else None
 
 
 def test_the_server_tunes_by_itself(tmp_path):

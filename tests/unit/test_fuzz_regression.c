@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "support/basketcheck.h"
+#include "support/evalcheck.h"
 #include "support/fuzzcheck.h"
 
 static void check_ndjson(const uint8_t *data, size_t size)
@@ -78,6 +79,9 @@ static void saved_inputs_pass_the_checks_of_their_drivers(void **state)
     run_directory("decompress", fuzzcheck_decompress);
     run_directory("baskets", fuzzcheck_baskets);
     run_directory("shards", fuzzcheck_shards);
+    run_directory("sequences", evalcheck_sequences);
+    run_directory("sessions", evalcheck_sessions);
+    run_directory("tuned", evalcheck_tuned);
 }
 
 int main(void)
