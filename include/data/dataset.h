@@ -36,6 +36,14 @@ int dataset_init(struct dataset *d, const struct dataset_limits *limits,
 /* item_keys: the store's keys (1..2^32-2), any order, repeats allowed. user_key 0: nobody. */
 int dataset_add(struct dataset *d, int64_t time_ms, uint64_t user_key, const uint32_t *item_keys,
                 uint32_t count, struct error *err) WARN_UNUSED;
+/* The user_key that gives basket b its shopper again, in a dataset made of some of d's baskets. */
+static inline uint64_t dataset_user_key(const struct dataset *d, uint32_t b)
+{
+    return d->user[b] == DATASET_NO_USER ? 0 : (uint64_t)d->user[b] + 1;
+}
+/* Basket b of the finished d, as it is. `room`: [d->item_count]. */
+int dataset_add_basket(struct dataset *to, const struct dataset *d, uint32_t b, uint32_t *room,
+                       struct error *err) WARN_UNUSED;
 int dataset_add_event(struct dataset *d, const struct event *e, struct error *err) WARN_UNUSED;
 int dataset_finish(struct dataset *d, struct error *err) WARN_UNUSED;
 void dataset_deinit(struct dataset *d);

@@ -8,6 +8,7 @@
 #ifndef EVAL_COMPARE_H
 #define EVAL_COMPARE_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/progress.h"
 
@@ -39,6 +40,8 @@ struct interval {
     double p; /* two-sided, of a value of 0: 2 min(share of resamples at or below, at or above),
                  never below 2/(count + 1) */
 };
+
+void interval_json(const struct interval *i, struct buf *out); /* {"value":.1,"low":..,"high":..} */
 
 /* Of one column's mean (column, RESAMPLE_ZERO), or of the difference column - against. The
  * percentile interval of `level` (.95). ERR_NOMEM. */

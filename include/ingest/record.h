@@ -90,6 +90,9 @@ struct record_problem {
     const char *reason; /* "expected a whole number, got 'x'" */
 };
 
+/* "line 7: price: expected an amount such as 12.50, got 'x'", cut to the size. */
+void record_problem_text(const struct record_problem *p, char *out, size_t size);
+
 /* Names of kinds as in the records ("view", "cart" …); -1 unknown. */
 int event_kind_parse(struct str name);
 const char *event_kind_name(enum event_kind kind);

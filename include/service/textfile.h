@@ -19,6 +19,10 @@ struct textfile {
  * bad compression; ERR_CANCELLED. */
 int textfile_open(const char *path, struct progress *progress, struct textfile *out,
                   struct error *err) WARN_UNUSED;
+/* After its text was read with the result rc and what `why` says: closes it and gives rc back, the
+ * error with the file's name and the line. */
+int textfile_done(struct textfile *f, const char *path, int rc, const struct error *why,
+                  struct error *err);
 void textfile_close(struct textfile *f); /* may run twice */
 
 #endif

@@ -147,6 +147,15 @@ int dataset_add(struct dataset *d, int64_t time_ms, uint64_t user_key, const uin
     return 0;
 }
 
+int dataset_add_basket(struct dataset *to, const struct dataset *d, uint32_t b, uint32_t *room,
+                       struct error *err)
+{
+    uint32_t count = 0;
+    for (uint64_t e = d->baskets.start[b]; e < d->baskets.start[b + 1]; e++)
+        room[count++] = d->item_key[d->baskets.column[e]];
+    return dataset_add(to, d->time_ms[b], dataset_user_key(d, b), room, count, err);
+}
+
 int dataset_add_event(struct dataset *d, const struct event *e, struct error *err)
 {
     struct dataset_builder *b = d->builder;

@@ -49,10 +49,10 @@ static int deal(const struct dataset *d, const uint32_t *from, const uint32_t *i
     for (uint32_t b = 0; rc == 0 && b < d->basket_count; b++) {
         uint64_t begin = d->baskets.start[b], size = d->baskets.start[b + 1] - begin;
         uint32_t place = from ? from[b] : b;
-        uint64_t user = d->user[place] == DATASET_NO_USER ? 0 : (uint64_t)d->user[place] + 1;
         for (uint64_t k = 0; k < size; k++)
             keys[k] = d->item_key[item[begin + k]];
-        rc = dataset_add(out, d->time_ms[place], user, keys, (uint32_t)size, err);
+        rc = dataset_add(out, d->time_ms[place], dataset_user_key(d, place), keys, (uint32_t)size,
+                         err);
     }
     free(keys);
     if (rc == 0)

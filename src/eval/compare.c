@@ -196,3 +196,14 @@ int holm_adjust(const double *p, uint32_t count, double *adjusted, struct error 
     free(list);
     return 0;
 }
+
+void interval_json(const struct interval *i, struct buf *out)
+{
+    buf_text(out, "{\"value\":");
+    buf_f64(out, i->value);
+    buf_text(out, ",\"low\":");
+    buf_f64(out, i->low);
+    buf_text(out, ",\"high\":");
+    buf_f64(out, i->high);
+    buf_char(out, '}');
+}

@@ -118,23 +118,17 @@ int gate_judge(const struct split *split, const struct contender *live,
     return rc;
 }
 
-static void member(struct buf *out, const char *before, double value)
-{
-    buf_text(out, before);
-    buf_f64(out, value);
-}
-
 void gate_json(const struct gate *g, struct buf *out)
 {
     buf_printf(out, "{\"judged\":%s,\"refused\":%s,\"questions\":%u", g->judged ? "true" : "false",
                g->refused ? "true" : "false", g->questions);
     if (g->judged) {
-        member(out, ",\"ndcg_live\":", g->ndcg_live);
-        member(out, ",\"ndcg_new\":", g->ndcg_new);
-        member(out, ",\"difference\":{\"value\":", g->difference.value);
-        member(out, ",\"low\":", g->difference.low);
-        member(out, ",\"high\":", g->difference.high);
-        buf_char(out, '}');
+        buf_text(out, ",\"ndcg_live\":");
+        buf_f64(out, g->ndcg_live);
+        buf_text(out, ",\"ndcg_new\":");
+        buf_f64(out, g->ndcg_new);
+        buf_text(out, ",\"difference\":");
+        interval_json(&g->difference, out);
     }
     buf_char(out, '}');
 }

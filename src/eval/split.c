@@ -161,13 +161,9 @@ static int make_training(struct cutting *c, struct error *err)
     if (!keys || !c->split->taught)
         rc = out_of_memory(err);
     for (uint32_t b = 0; rc == 0 && b < d->basket_count; b++) {
-        uint64_t begin = d->baskets.start[b], size = d->baskets.start[b + 1] - begin;
-        if (c->role[b] != ROLE_TEACHES || size == 0)
+        if (c->role[b] != ROLE_TEACHES || d->baskets.start[b] == d->baskets.start[b + 1])
             continue;
-        for (uint64_t k = 0; k < size; k++)
-            keys[k] = d->item_key[d->baskets.column[begin + k]];
-        uint64_t user = d->user[b] == DATASET_NO_USER ? 0 : (uint64_t)d->user[b] + 1;
-        rc = dataset_add(&c->split->train, d->time_ms[b], user, keys, (uint32_t)size, err);
+        rc = dataset_add_basket(&c->split->train, d, b, keys, err);
         c->split->taught[taught++] = b;
     }
     free(keys);

@@ -86,7 +86,6 @@ void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *ou
 static int part_of(const struct dataset *d, uint32_t begin, uint32_t end, struct dataset *out,
                    struct error *err)
 {
-    const struct csr *baskets = &d->baskets;
     struct dataset_limits limits = {.max_order_items = UINT32_MAX};
     uint32_t *keys;
     int rc = dataset_init(out, &limits, err);
@@ -94,13 +93,8 @@ static int part_of(const struct dataset *d, uint32_t begin, uint32_t end, struct
         return rc;
     if (!MEM_NEW(keys, d->item_count))
         rc = error_set(err, ERR_NOMEM, "tuning: out of memory");
-    for (uint32_t b = begin; b < end && rc == 0; b++) {
-        uint32_t count = 0;
-        for (uint64_t x = baskets->start[b]; x < baskets->start[b + 1]; x++)
-            keys[count++] = d->item_key[baskets->column[x]];
-        uint64_t user = d->user[b] == DATASET_NO_USER ? 0 : d->user[b] + UINT64_C(1);
-        rc = dataset_add(out, d->time_ms[b], user, keys, count, err);
-    }
+    for (uint32_t b = begin; b < end && rc == 0; b++)
+        rc = dataset_add_basket(out, d, b, keys, err);
     free(keys);
     if (rc == 0)
         rc = dataset_finish(out, err);

@@ -2,6 +2,8 @@
 #include "ingest/record.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 static const struct {
     struct str name;
@@ -40,4 +42,10 @@ const char *event_kind_name(enum event_kind kind)
     assert(kind < EVENT_KIND_COUNT);
     assert(event_names[kind].kind == kind);
     return event_names[kind].name.ptr;
+}
+
+void record_problem_text(const struct record_problem *p, char *out, size_t size)
+{
+    snprintf(out, size, "line %" PRIu64 ": %s%s%s", p->line, p->field, *p->field ? ": " : "",
+             p->reason);
 }

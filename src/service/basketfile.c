@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "service/textfile.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,9 +55,7 @@ static void take_problem(void *context, const struct record_problem *problem)
 {
     struct basketfile_report *report = ((struct gather *)context)->report;
     if (report->rejected++ == 0)
-        snprintf(report->first_problem, sizeof report->first_problem, "line %llu: %s%s%s",
-                 (unsigned long long)problem->line, problem->field, *problem->field ? ": " : "",
-                 problem->reason);
+        record_problem_text(problem, report->first_problem, sizeof report->first_problem);
 }
 
 static void drop_gone(struct gather *g)

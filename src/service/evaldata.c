@@ -95,11 +95,8 @@ static int read_file(struct gathering *g, struct error *err)
         return rc;
     rc = g->request->format == FORMAT_SEQUENCES ? evaldata_sequences(g, file.text, &local)
                                                 : evaldata_records(g, file.text, &local);
-    textfile_close(&file);
-    if (rc == 0)
-        return finish(g->out, err);
-    return error_set(err, local.code, "%s: %s", strcmp(path, "-") == 0 ? "standard input" : path,
-                     local.text);
+    rc = textfile_done(&file, path, rc, &local, err);
+    return rc ? rc : finish(g->out, err);
 }
 
 static void gathering_deinit(struct gathering *g)

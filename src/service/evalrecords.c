@@ -2,8 +2,6 @@
  * so they are gathered first and then added to the dataset in the order they came. */
 #include "evaldata_internal.h"
 
-#include <stdio.h>
-
 static int out_of_memory(struct error *err)
 {
     return error_set(err, ERR_NOMEM, "out of memory for the orders");
@@ -74,9 +72,7 @@ static void take_problem(void *context, const struct record_problem *problem)
 {
     struct evaldata *out = ((struct gathering *)context)->out;
     if (out->rejected++ == 0)
-        snprintf(out->first_problem, sizeof out->first_problem, "line %llu: %s%s%s",
-                 (unsigned long long)problem->line, problem->field, *problem->field ? ": " : "",
-                 problem->reason);
+        record_problem_text(problem, out->first_problem, sizeof out->first_problem);
 }
 
 static int add_orders(struct gathering *g, struct error *err)

@@ -104,12 +104,7 @@ int flist_read(const char *path, struct progress *progress, struct flist *out, s
     if (rc)
         return rc;
     rc = flist_parse(file.text, out, &local);
-    textfile_close(&file);
-    if (rc == 0)
-        return 0;
-    if (err && err->code == OK)
-        err->line = local.line;
-    return error_set(err, local.code, "%s: %s", path, local.text);
+    return textfile_done(&file, path, rc, &local, err);
 }
 
 void flist_deinit(struct flist *f)

@@ -127,10 +127,5 @@ int groupfile_add(const char *path, struct progress *progress, struct baskets *b
     if (rc)
         return rc;
     rc = groupfile_parse(file.text, b, parent, &local);
-    textfile_close(&file);
-    if (rc == 0)
-        return 0;
-    if (err && err->code == OK)
-        err->line = local.line;
-    return error_set(err, local.code, "%s: %s", path, local.text);
+    return textfile_done(&file, path, rc, &local, err);
 }

@@ -127,9 +127,19 @@ int textfile_open(const char *path, struct progress *progress, struct textfile *
         *out = f;
         return 0;
     }
-    textfile_close(&f);
-    return error_set(err, local.code, "%s: %s", strcmp(path, "-") == 0 ? "standard input" : path,
-                     local.text);
+    return textfile_done(&f, path, rc, &local, err);
+}
+
+int textfile_done(struct textfile *f, const char *path, int rc, const struct error *why,
+                  struct error *err)
+{
+    textfile_close(f);
+    if (rc == 0)
+        return 0;
+    if (err && err->code == OK)
+        err->line = why->line;
+    return error_set(err, why->code, "%s: %s", strcmp(path, "-") == 0 ? "standard input" : path,
+                     why->text);
 }
 
 void textfile_close(struct textfile *f)

@@ -300,12 +300,6 @@ int tuning_menu(const char *data, uint32_t items, struct recipe *menu, struct er
     return rc;
 }
 
-static void member(struct buf *out, const char *before, double value)
-{
-    buf_text(out, before);
-    buf_f64(out, value);
-}
-
 void tuning_json(const struct tuning_request *request, const struct tuning_report *report,
                  struct buf *out)
 {
@@ -317,12 +311,13 @@ void tuning_json(const struct tuning_request *request, const struct tuning_repor
                mix_name(request->mix), TUNE_SPACE, request->seed, t->tries, report->resumed,
                t->complete ? "true" : "false", t->adopted ? "true" : "false", t->number,
                t->questions);
-    member(out, ",\"ndcg_usual\":", t->ndcg_usual);
-    member(out, ",\"ndcg_tuned\":", t->ndcg_tuned);
-    member(out, ",\"difference\":{\"value\":", t->difference.value);
-    member(out, ",\"low\":", t->difference.low);
-    member(out, ",\"high\":", t->difference.high);
-    buf_text(out, "},\"menu\":");
+    buf_text(out, ",\"ndcg_usual\":");
+    buf_f64(out, t->ndcg_usual);
+    buf_text(out, ",\"ndcg_tuned\":");
+    buf_f64(out, t->ndcg_tuned);
+    buf_text(out, ",\"difference\":");
+    interval_json(&t->difference, out);
+    buf_text(out, ",\"menu\":");
     recipe_json(&t->menu, out);
     buf_char(out, '}');
 }
