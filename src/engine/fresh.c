@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIDY_FROM 4096u /* lines or orders that are gone */
+#define TIDY_FROM 4096u /* lines or orders that are gone, and no fewer than are there */
 
 static int out_of_memory(struct error *err)
 {
@@ -121,18 +121,18 @@ static void take_back(struct fresh *f, struct fresh_order *order)
     order->count = 0;
 }
 
-/* Orders that are gone at the front, and lines that nobody has, make room. */
-static void tidy(struct fresh *f)
+static void tidy_orders(struct fresh *f)
 {
-    while (f->order_begin < f->order_end && !f->orders[f->order_begin].count)
-        f->order_begin++;
-    if (f->order_begin > TIDY_FROM && f->order_begin > f->order_end / 2) {
-        f->order_end -= f->order_begin;
-        memmove(f->orders, f->orders + f->order_begin, f->order_end * sizeof *f->orders);
-        f->order_begin = 0;
-    }
-    if (f->line_end - f->line_count < TIDY_FROM || f->line_end / 2 < f->line_count)
-        return;
+    uint32_t end = 0;
+    for (uint32_t x = f->order_begin; x < f->order_end; x++)
+        if (f->orders[x].count)
+            f->orders[end++] = f->orders[x];
+    f->order_begin = 0;
+    f->order_end = end;
+}
+
+static void tidy_lines(struct fresh *f)
+{
     uint32_t end = 0, *lines;
     if (!MEM_NEW(lines, f->line_count + TIDY_FROM))
         return; /* another time */
@@ -146,6 +146,16 @@ static void tidy(struct fresh *f)
     f->lines = lines;
     f->line_cap = f->line_count + TIDY_FROM;
     f->line_end = end;
+}
+
+/* Orders that are gone, and lines that nobody has, make room. */
+static void tidy(struct fresh *f)
+{
+    uint32_t gone = f->order_end - f->order_count, unused = f->line_end - f->line_count;
+    if (gone >= TIDY_FROM && gone >= f->order_count)
+        tidy_orders(f);
+    if (unused >= TIDY_FROM && unused >= f->line_count)
+        tidy_lines(f);
 }
 
 static void drop_oldest(struct fresh *f)

@@ -272,6 +272,30 @@ static void the_oldest_orders_make_room(void **state)
     }
 }
 
+/* Behind one that stays, so that nothing is ever gone at the front. */
+static void orders_that_are_cancelled_take_no_memory(void **state)
+{
+    const uint32_t slots[] = {1, 2, 3};
+    (void)state;
+    struct fresh *f = overlay(NULL);
+    put(f, 101, now_ms(), slots, 3);
+    size_t bytes = fresh_bytes(f);
+    for (uint64_t key = 102; key < 100000; key++) {
+        put(f, key, now_ms(), slots, 3);
+        if (key % 1000)
+            fresh_remove(f, key);
+    }
+    assert_true(fresh_bytes(f) < bytes + (1 << 19));
+    assert_int_equal(f->order_count, 100);
+    fresh_remove(f, 50000);
+    fresh_remove(f, 101);
+    put(f, 60000, now_ms(), slots, 2); /* changed */
+    assert_int_equal(f->order_count, 98);
+    assert_int_equal(fresh_both(f, fresh_find(f, 1), fresh_find(f, 2)), 98);
+    assert_int_equal(fresh_both(f, fresh_find(f, 1), fresh_find(f, 3)), 97);
+    fresh_free(f);
+}
+
 static void an_order_of_very_many_items_counts_without_its_pairs(void **state)
 {
     uint32_t slots[FRESH_PAIR_ITEMS + 1];
@@ -427,6 +451,7 @@ int main(void)
         cmocka_unit_test(partners_are_all_pairs_bought_together_often_enough),
         cmocka_unit_test(orders_the_model_saw_and_absurd_ones_are_left_out),
         cmocka_unit_test(the_oldest_orders_make_room),
+        cmocka_unit_test(orders_that_are_cancelled_take_no_memory),
         cmocka_unit_test(an_order_of_very_many_items_counts_without_its_pairs),
         cmocka_unit_test(a_full_list_keeps_the_partners_that_tell_the_most),
         cmocka_unit_test(the_weight_is_what_the_cosine_gains),
