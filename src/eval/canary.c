@@ -182,6 +182,7 @@ int canary_run(const struct dataset *d, const struct evaluation_params *params, 
         .params = params, .canary = c, .k = params->k ? params->k : DEFAULT_K, .out = out};
     struct training_params training = {.split = params->split,
                                        .timed = params->timed,
+                                       .keep = params->keep,
                                        .threads = params->threads,
                                        .progress = params->progress};
     struct dataset dealt;

@@ -174,6 +174,28 @@ static void a_learner_that_sees_answers_is_found(void **state)
     dataset_deinit(&d);
 }
 
+static uint32_t kept; /* of a row, by the training of the last learner */
+
+static int train_and_note(const struct training *t, struct contender *out, struct error *err)
+{
+    kept = t->keep;
+    return train_cheat(t, out, err);
+}
+
+static void the_models_are_those_of_the_evaluation(void **state)
+{
+    (void)state;
+    struct dataset d = habits();
+    const struct entrant noting = {.name = "noting", .train = train_and_note};
+    const struct entrant *entrants[] = {&noting};
+    struct evaluation_params params = params_of(entrants, 1);
+    struct canary_result r;
+    params.keep = 7;
+    assert_int_equal(canary_run(&d, &params, CANARY_PERMUTED_ITEMS, &r, NULL), 0);
+    assert_int_equal(kept, 7);
+    dataset_deinit(&d);
+}
+
 /* What is bought together stays so when the times are shuffled. */
 static void baskets_still_teach_when_times_are_shuffled(void **state)
 {
@@ -218,6 +240,7 @@ int main(void)
         cmocka_unit_test(permuted_items_keep_times_and_shoppers),
         cmocka_unit_test(honest_learners_fall_to_popularity),
         cmocka_unit_test(a_learner_that_sees_answers_is_found),
+        cmocka_unit_test(the_models_are_those_of_the_evaluation),
         cmocka_unit_test(baskets_still_teach_when_times_are_shuffled),
         cmocka_unit_test(canaries_survive_every_failed_allocation),
     };
