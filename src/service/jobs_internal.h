@@ -72,7 +72,7 @@ int import_request_parse(struct str json, struct import_request *out,
 void tune_request_json(const struct tune_request *request, struct buf *out);
 int tune_request_parse(struct str json, struct tune_request *out, struct error *err) WARN_UNUSED;
 
-/* Tunes both surfaces within train.tune_budget, at a low priority:
+/* Tunes both surfaces within train.tune_budget:
  * {"surfaces":[{…tuning_json…},{"surface":"personal","skipped":"…"}]}
  * ERR_LIMIT: more than trainings rehearse, or the memory limit; ERR_CANCELLED; ERR_INVALID: a
  * damaged tuned.json. */

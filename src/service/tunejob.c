@@ -1,7 +1,6 @@
 /* A tuning as a job of a serving shop: the search of service/tuning.h for both surfaces, on the
  * orders that were there when it was queued. So what tune.ndjson has of it counts after a restart
- * although more orders have come. It runs in a thread of its own, so that its low priority, which
- * threads inherit and nobody may raise again, goes when it ends. */
+ * although more orders have come. */
 #include "jobs_internal.h"
 
 #include "base/clock.h"
@@ -10,10 +9,6 @@
 #include "service/tuning.h"
 
 #include <jansson.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#define PRIORITY 10 /* nice */
 
 void tune_request_json(const struct tune_request *request, struct buf *out)
 {
@@ -40,8 +35,7 @@ struct tuner {
     struct shop *shop;
     struct job *job;
     struct buf *report;
-    struct error error;
-    int rc;
+    struct error *err;
 };
 
 static int check_size(struct shop *shop, struct error *err)
@@ -92,7 +86,7 @@ static int tune_surface(struct tuner *t, enum mix_kind mix, int64_t budget_ms)
     else if (rc == ERR_INVALID)
         skipped(mix, local.text, t->report);
     else
-        return error_set(&t->error, rc, "%s", local.text);
+        return error_set(t->err, rc, "%s", local.text);
     return 0;
 }
 
@@ -100,7 +94,7 @@ static int tune_both(struct tuner *t)
 {
     uint64_t begin_ns = clock_mono_ns() - t->job->spent_ns;
     int64_t budget_ms = t->shop->settings->tune_budget_ms;
-    int rc = check_size(t->shop, &t->error);
+    int rc = check_size(t->shop, t->err);
     if (rc)
         return rc;
     buf_text(t->report, "{\"surfaces\":[");
@@ -115,24 +109,11 @@ static int tune_both(struct tuner *t)
     return rc;
 }
 
-static void *run_tuner(void *context)
-{
-    struct tuner *t = context;
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(),
-                      PRIORITY); /* where it is not allowed: without */
-    t->rc = tune_both(t);
-    return NULL;
-}
-
 int tunejob_run(struct shop *shop, struct job *job, struct buf *report, struct error *err)
 {
-    struct tuner t = {.shop = shop, .job = job, .report = report, .error = ERROR_INIT};
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_tuner, &t) != 0)
-        return error_set(err, ERR_NOMEM, "tuning: cannot start a thread");
-    pthread_join(thread, NULL);
-    if (t.rc == 0)
-        return 0;
-    buf_clear(report);
-    return error_set(err, t.rc, "%s", t.error.text);
+    struct tuner t = {.shop = shop, .job = job, .report = report, .err = err};
+    int rc = tune_both(&t);
+    if (rc)
+        buf_clear(report);
+    return rc;
 }
