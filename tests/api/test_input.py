@@ -149,9 +149,12 @@ def test_bad_questions_about_shoppers_are_pointed_at(server, body, pointer):
 
 def test_the_knobs_of_an_answer_are_shares(server):
     for name in ("diversity", "novelty"):
-        for value in (-0.1, 1.5):
+        for value in ("-0.1", "1.5", "nan", "inf", "-inf", "1e999"):
             assert problem(server.get(f"/recommend?{name}={value}"), 400)["errors"][0]["parameter"] == name
+        for value in (-0.1, 1.5, "0.5", None):
             assert problem(server.post("/recommend", json={name: value}), 400)["errors"][0]["pointer"] == f"/{name}"
+        for value in ("NaN", "Infinity", "1e999", "-1e-999x"):
+            problem(server.post("/recommend", data=f'{{"{name}":{value}}}'), 400)
         assert server.get(f"/recommend?{name}=0.5").status_code == 200
         assert server.post("/recommend", json={name: 1}).status_code == 200
 

@@ -151,6 +151,12 @@ static void what_is_wrong_is_named_with_what_was_expected(void **state)
         {"--events-view", "0.1 soon", "such as 0.5 30d"},
         {"--events-view", "0.1 14d 3", "such as 0.5 30d"},
         {"--events-cart", "-1 30d", "between 0 and 100, got '-1 30d'"},
+        {"--events-view", "nan", "between 0 and 100, got 'nan'"},
+        {"--events-view", "inf 14d", "between 0 and 100, got 'inf 14d'"},
+        {"--events-view", "1 nan", "such as 0.5 30d"},
+        {"--events-view", "1 -3d", "such as 0.5 30d"},
+        {"--min-lift", "1e999", "expected a number"},
+        {"--max-q", "-inf", "expected a number"},
         {"--loops", NULL, "a value is missing"},
         {"--config", "/nonexistent/file", "/nonexistent/file"},
     };
