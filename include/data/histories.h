@@ -13,6 +13,7 @@ struct histories {
     uint64_t *start;  /* [count + 1]; row r is start[r] .. start[r+1]-1 */
     uint32_t *item;   /* [start[count]] */
     int64_t *time_ms; /* [start[count]] ascending in a row; NULL: only the order is known */
+    float *weight;    /* [start[count]] what an entry counts, > 0; NULL: all 1 */
 };
 
 /* Row u holds the orders of the dataset's user u, oldest order first; orders of nobody are left
@@ -21,6 +22,12 @@ struct histories {
  */
 int histories_of_users(const struct dataset *d, struct histories *out,
                        struct error *err) WARN_UNUSED;
+
+/* Row v holds what happened in visit v of the dataset, oldest first, each with what its kind counts
+ * at the age it has (dataset.weights; age 0: the newest event or order). What counts nothing is
+ * left out. Without times. ERR_NOMEM. */
+int histories_of_visits(const struct dataset *d, struct histories *out,
+                        struct error *err) WARN_UNUSED;
 
 /* Each row as a set: its distinct items, ascending. ERR_NOMEM. */
 int histories_sets(const struct histories *h, struct csr *out, struct error *err) WARN_UNUSED;

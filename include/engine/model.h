@@ -78,6 +78,8 @@ struct model {
     struct recipe recipe;
     struct matrix matrices[MATRIX_COUNT];
     uint32_t *buyers; /* [item_count] shoppers who bought it, as the matrices count them */
+    uint32_t *visits; /* [item_count] visits that have it */
+    uint32_t visit_count;
     struct embeddings vectors;
 
     /* Derived by model_seal when NULL or zero. */

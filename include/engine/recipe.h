@@ -18,9 +18,11 @@ enum matrix_kind {
     MATRIX_SHOPPERS, /* by one shopper, whenever */
     MATRIX_NEXT,     /* by one shopper, this after that */
     MATRIX_ALIKE,    /* instead of each other: rows of look-alikes */
+    MATRIX_VISITS,   /* looked at in one visit, this after that */
     MATRIX_COUNT
 };
-const char *matrix_name(enum matrix_kind kind); /* "orders", "shoppers", "next", "alike" */
+const char *
+matrix_name(enum matrix_kind kind); /* "orders", "shoppers", "next", "alike", "visits" */
 
 enum learner_kind {
     LEARNER_COSINE,

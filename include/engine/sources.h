@@ -24,6 +24,7 @@ struct sources {
     uint32_t *after[RECIPE_INGREDIENTS_MAX]; /* sequence: the evidence of its entries */
     struct cooc orders, shoppers;            /* the evidence of the other matrices */
     struct histories histories; /* row u of user u; empty: more than 1000 distinct items */
+    struct histories visits;    /* of the events; without start: not made */
     struct embeddings vectors;  /* of sgns; the caller may take them */
 };
 
@@ -33,8 +34,8 @@ void sources_init(struct sources *s, const struct dataset *d, const struct recip
 void sources_deinit(struct sources *s); /* may run twice */
 
 /* Makes the rows of the matrix's ingredients with a share above 0, and what they need that is not
- * there yet. Matrices of shoppers stay without when no order has one. ERR_NOMEM, ERR_CANCELLED,
- * ERR_NOT_FOUND (a library), ERR_INVALID. */
+ * there yet. Matrices of shoppers stay without when no order has one, that of visits without
+ * events. ERR_NOMEM, ERR_CANCELLED, ERR_NOT_FOUND (a library), ERR_INVALID. */
 int sources_make(struct sources *s, enum matrix_kind kind, struct error *err) WARN_UNUSED;
 
 /* The matrix as the recipe has it: its ingredients' rows added up, and the evidence of each entry.

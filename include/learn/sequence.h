@@ -1,7 +1,7 @@
 /* Sequential rules: what follows an item in shoppers' histories, nearer followers counting more.
  *
  * From the first place p of item i in a history, or from every place, each item j at distance
- * z = 1..D behind it adds z^-gap_power to a_ij. Row i = its best j by a_ij^count_power /
+ * z = 1..D behind it adds its weight z^-gap_power to a_ij. Row i = its best j by a_ij^count_power /
  * (n_i^source_power (n_j + 1)^target_power), n histories with the item. Rows in parallel, same
  * result for any thread count. */
 #ifndef LEARN_SEQUENCE_H

@@ -38,7 +38,11 @@ static void print_because(const struct shop *shop, const struct model *m, const 
     bool of_shoppers =
         b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
                       !strcmp(b->source, matrix_name(MATRIX_NEXT)) || b->kind == BECAUSE_TASTE);
-    printf(": %llu %s", (unsigned long long)b->count, of_shoppers ? "shoppers" : "orders");
+    bool of_visits = b->source && !strcmp(b->source, matrix_name(MATRIX_VISITS));
+    printf(": %llu %s", (unsigned long long)b->count,
+           of_visits     ? "visits"
+           : of_shoppers ? "shoppers"
+                         : "orders");
     if (b->confidence == b->confidence)
         printf(", confidence %.1f %%, lift %.1f", 100 * b->confidence, b->lift);
     putchar('\n');

@@ -14,6 +14,7 @@ void histories_deinit(struct histories *h)
     free(h->start);
     free(h->item);
     free(h->time_ms);
+    free(h->weight);
     *h = (struct histories){0};
 }
 
@@ -23,7 +24,8 @@ size_t histories_bytes(const struct histories *h)
         return 0;
     uint64_t entries = h->start[h->count];
     return (h->count + (uint64_t)1) * sizeof *h->start +
-           entries * (sizeof *h->item + (h->time_ms ? sizeof *h->time_ms : 0));
+           entries * (sizeof *h->item + (h->time_ms ? sizeof *h->time_ms : 0) +
+                      (h->weight ? sizeof *h->weight : 0));
 }
 
 static uint64_t basket_size(const struct csr *baskets, uint32_t b)
@@ -67,6 +69,42 @@ int histories_of_users(const struct dataset *d, struct histories *out, struct er
         return error_set(err, ERR_NOMEM, "histories: out of memory");
     }
     place(d, &h);
+    *out = h;
+    return 0;
+}
+
+static int64_t newest_of(const struct dataset *d)
+{
+    const struct histories *visits = &d->sessions.rows;
+    int64_t newest = d->basket_count ? d->time_ms[d->basket_count - 1] : INT64_MIN;
+    for (uint64_t e = 0; visits->start && e < visits->start[visits->count]; e++)
+        newest = visits->time_ms[e] > newest ? visits->time_ms[e] : newest;
+    return newest;
+}
+
+int histories_of_visits(const struct dataset *d, struct histories *out, struct error *err)
+{
+    const struct histories *visits = &d->sessions.rows;
+    struct histories h = {.count = visits->start ? visits->count : 0, .item_count = d->item_count};
+    uint64_t entries = h.count ? visits->start[h.count] : 0, kept = 0;
+    int64_t now = newest_of(d);
+    *out = (struct histories){0};
+    MEM_ZNEW(h.start, h.count + (size_t)1);
+    MEM_NEW(h.item, entries);
+    MEM_NEW(h.weight, entries);
+    if (!h.start || !h.item || !h.weight) {
+        histories_deinit(&h);
+        return error_set(err, ERR_NOMEM, "histories: out of memory");
+    }
+    for (uint32_t v = 0; v < h.count; v++) {
+        for (uint64_t e = visits->start[v]; e < visits->start[v + 1]; e++) {
+            const struct event_weight *kind = &d->weights.of[d->sessions.action[e]];
+            h.item[kept] = visits->item[e];
+            h.weight[kept] = (float)event_weight_at(kind, now - visits->time_ms[e]);
+            kept += h.weight[kept] > 0;
+        }
+        h.start[v + 1] = kept;
+    }
     *out = h;
     return 0;
 }

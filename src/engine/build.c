@@ -172,14 +172,16 @@ static int step_shoppers(struct build *b, struct build_step *cost, struct error 
     return rc;
 }
 
-static int count_buyers(const struct histories *h, struct model *m, struct error *err)
+/* counts[i]: the histories that have item i. */
+static int count_histories(const struct histories *h, uint32_t items, uint32_t **counts,
+                           struct error *err)
 {
     uint32_t *last; /* the history + 1 that counted the item last */
-    if (!MEM_ZNEW(m->buyers, m->item_count) || !MEM_ZNEW(last, m->item_count))
+    if (!MEM_ZNEW(*counts, items) || !MEM_ZNEW(last, items))
         return out_of_memory(err);
     for (uint32_t u = 0; u < h->count; u++) {
         for (uint64_t x = h->start[u]; x < h->start[u + 1]; x++) {
-            m->buyers[h->item[x]] += last[h->item[x]] != u + 1;
+            (*counts)[h->item[x]] += last[h->item[x]] != u + 1;
             last[h->item[x]] = u + 1;
         }
     }
@@ -192,7 +194,17 @@ static int step_next(struct build *b, struct build_step *cost, struct error *err
     int rc = make_matrix(b, MATRIX_NEXT, cost, err);
     b->m->vectors = b->sources.vectors;
     b->sources.vectors = (struct embeddings){0};
-    return rc ? rc : count_buyers(&b->sources.histories, b->m, err);
+    return rc ? rc : count_histories(&b->sources.histories, b->m->item_count, &b->m->buyers, err);
+}
+
+static int step_visits(struct build *b, struct build_step *cost, struct error *err)
+{
+    const struct histories *visits = &b->sources.visits;
+    int rc = make_matrix(b, MATRIX_VISITS, cost, err);
+    if (rc || !visits->start)
+        return rc;
+    b->m->visit_count = visits->count;
+    return count_histories(visits, b->m->item_count, &b->m->visits, err);
 }
 
 static int step_seal(struct build *b, struct build_step *cost, struct error *err)
@@ -207,7 +219,7 @@ static const struct step steps[] = {
     {"itemsets", step_itemsets}, {"rules", step_rules},
     {"orders", step_orders},     {"alike", step_alike},
     {"shoppers", step_shoppers}, {"next", step_next},
-    {"seal", step_seal},
+    {"visits", step_visits},     {"seal", step_seal},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)
 _Static_assert(STEP_COUNT <= BUILD_STEPS_MAX, "the report has room for all steps");

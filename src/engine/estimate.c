@@ -9,6 +9,7 @@
  *   alike          dataset, rules, counts, rows, the matrix of orders, vectors
  *   shoppers       dataset, rules, counts, rows, matrices so far, vectors, histories
  *   next           dataset, rules, rows, matrices so far, vectors, histories
+ *   visits         dataset, rules, rows, matrices so far, vectors, histories, visits
  *   seal           dataset, the finished model (the caller holds the dataset until the end) */
 #include "build_internal.h"
 
@@ -34,6 +35,7 @@
 #define EVENT_BYTES        21 /* item, time, action, and the start of a session of one */
 #define ITEM_BYTES         32 /* slot, buyers, priors */
 #define ROW_ENTRY_BYTES    12 /* column, value, evidence */
+#define VISIT_EVENT_BYTES  8  /* item and weight; starts beside */
 #define HISTORY_LINE_BYTES 12 /* item and time */
 
 /* With more items than this only each item's most frequent pairs are counted on: rows need no more,
@@ -120,11 +122,19 @@ struct shop_size {
     const struct build_params *params;
     const struct dataset_shape *orders;
     struct dataset_shape shoppers; /* units are histories */
+    struct dataset_shape visits;   /* units are visits */
 };
+
+static bool is_walked(enum matrix_kind kind)
+{
+    return kind == MATRIX_NEXT || kind == MATRIX_VISITS;
+}
 
 static bool is_made(const struct shop_size *s, const struct ingredient *g)
 {
     bool of_shoppers = g->matrix == MATRIX_SHOPPERS || g->matrix == MATRIX_NEXT;
+    if (g->matrix == MATRIX_VISITS && !s->orders->events)
+        return false;
     return g->share > 0 && (!of_shoppers || s->orders->users) &&
            (g->learner != LEARNER_SGNS || !s->params->without_sgns);
 }
@@ -139,6 +149,8 @@ static bool is_matrix_made(const struct shop_size *s, enum matrix_kind kind)
 
 static const struct dataset_shape *units_of(const struct shop_size *s, enum matrix_kind kind)
 {
+    if (kind == MATRIX_VISITS)
+        return &s->visits;
     return kind == MATRIX_SHOPPERS || kind == MATRIX_NEXT ? &s->shoppers : s->orders;
 }
 
@@ -209,7 +221,8 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     case LEARNER_SOFTMAX:
         return softmax_bytes(s, g, k);
     case LEARNER_SEQUENCE:
-        return sequence_estimate_bytes(&s->shoppers, &sequence);
+        sequence.by_time = g->matrix != MATRIX_VISITS;
+        return sequence_estimate_bytes(units_of(s, g->matrix), &sequence);
     case LEARNER_COUNT:
         break;
     }
@@ -220,7 +233,7 @@ static uint64_t counts_bytes(const struct shop_size *s, enum matrix_kind kind)
 {
     const struct dataset_shape *units = units_of(s, kind);
     struct cooc_params params = build_cooc_params(units->items, s->params->threads);
-    if (kind == MATRIX_NEXT || !is_matrix_made(s, kind))
+    if (is_walked(kind) || !is_matrix_made(s, kind))
         return 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
         const struct ingredient *g = &s->recipe->ingredients[x];
@@ -241,7 +254,7 @@ static uint64_t ingredients_bytes(const struct shop_size *s, enum matrix_kind ki
         if (g->matrix != kind || !is_made(s, g))
             continue;
         most = larger(most, held + learner_bytes(s, g, k));
-        held += rows_bytes(items, k, kind == MATRIX_NEXT ? ROW_ENTRY_BYTES : 8);
+        held += rows_bytes(items, k, is_walked(kind) ? ROW_ENTRY_BYTES : 8);
     }
     if (held == 0)
         return 0;
@@ -253,13 +266,14 @@ static uint64_t ingredients_bytes(const struct shop_size *s, enum matrix_kind ki
 static uint64_t matrices_peak(const struct shop_size *s, uint64_t *base, struct estimate *out)
 {
     static const enum matrix_kind order[] = {MATRIX_ORDERS, MATRIX_ALIKE, MATRIX_SHOPPERS,
-                                             MATRIX_NEXT};
+                                             MATRIX_NEXT, MATRIX_VISITS};
     uint64_t peak = 0, alive = 0;
     for (size_t x = 0; x < MATRIX_COUNT; x++) {
         enum matrix_kind kind = order[x];
         uint64_t counts = counts_bytes(s, kind), rows = ingredients_bytes(s, kind);
         bool of_shoppers = kind == MATRIX_SHOPPERS || kind == MATRIX_NEXT;
         alive = of_shoppers ? out->histories_bytes : alive;
+        alive += kind == MATRIX_VISITS ? s->visits.lines * VISIT_EVENT_BYTES : 0;
         out->cooc_bytes = larger(out->cooc_bytes, counts);
         out->rows_bytes = larger(out->rows_bytes, rows);
         if (kind == MATRIX_ALIKE) /* the counts of the orders matrix are still there */
@@ -293,8 +307,14 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
     else
         recipe_default(&recipe);
     recipe_bound(&recipe, (uint32_t)smaller(shape->items, UINT32_MAX));
-    struct shop_size s = {
-        .recipe = &recipe, .params = params, .orders = shape, .shoppers = shape_of_shoppers(shape)};
+    struct shop_size s = {.recipe = &recipe,
+                          .params = params,
+                          .orders = shape,
+                          .shoppers = shape_of_shoppers(shape),
+                          .visits = {.orders = shape->events,
+                                     .lines = shape->events,
+                                     .items = shape->items,
+                                     .users = shape->events}};
     uint64_t items = shape->items;
     uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + ITEM_BYTES);
     *out = (struct estimate){.dataset_bytes = shape->lines * 4 + shape->orders * 20 + items * 8 +

@@ -155,14 +155,17 @@ static void explain_by_taste(const struct model *m, uint32_t item, struct becaus
     b->count = m->buyers[item];
 }
 
-/* Shares of what the matrix counts: orders, also fresh ones, or shoppers. */
+/* Shares of what the matrix counts: orders, also fresh ones, visits or shoppers. */
 static void explain_by_matrix(const struct request *r, const struct carrier *c, uint32_t item,
                               struct because *b)
 {
     const struct model *m = r->m;
     bool of_orders = c->matrix == MATRIX_ORDERS || c->matrix == MATRIX_ALIKE;
-    const uint32_t *counts = of_orders ? m->popularity.orders_all : m->buyers;
-    double n = of_orders ? m->basket_count : m->user_count;
+    bool of_visits = c->matrix == MATRIX_VISITS;
+    const uint32_t *counts = of_orders   ? m->popularity.orders_all
+                             : of_visits ? m->visits
+                                         : m->buyers;
+    double n = of_orders ? m->basket_count : of_visits ? m->visit_count : m->user_count;
     double x = counts[c->item], y = counts[item], both = c->both;
     const struct fresh_item *with = fresh_item_of(r, c->item), *it = fresh_item_of(r, item);
     if (of_orders && r->fresh) {
@@ -173,7 +176,7 @@ static void explain_by_matrix(const struct request *r, const struct carrier *c, 
                                         (uint32_t)(it - r->fresh->items))
                            : 0;
     }
-    b->kind = c->matrix == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR;
+    b->kind = c->matrix == MATRIX_NEXT || of_visits ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR;
     b->source = matrix_name(c->matrix);
     set_shares(b, n, x, y, both);
 }

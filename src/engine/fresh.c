@@ -25,7 +25,7 @@ static float scale_of(const struct model *m, enum matrix_kind kind)
     bool of_shoppers = kind == MATRIX_SHOPPERS;
     const uint32_t *counts = of_shoppers ? m->buyers : m->popularity.orders_all;
     double weights = 0, cosines = 0;
-    if (kind == MATRIX_NEXT)
+    if (kind == MATRIX_NEXT || kind == MATRIX_VISITS)
         return 0;
     for (uint32_t i = 0; i < m->item_count; i++) {
         uint64_t e = s->rows.start[i];

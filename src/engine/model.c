@@ -37,6 +37,7 @@ static void model_free(struct model *m)
         free(m->priors[k].best);
     }
     free(m->buyers);
+    free(m->visits);
     embeddings_deinit(&m->vectors);
     ruletrie_deinit(&m->trie);
     strong_rules_deinit(&m->strong);
@@ -85,7 +86,8 @@ static int complete_matrices(struct model *m, struct error *err)
         if (rc)
             return rc;
     }
-    if (!m->buyers && !MEM_ZNEW(m->buyers, m->item_count))
+    if ((!m->buyers && !MEM_ZNEW(m->buyers, m->item_count)) ||
+        (!m->visits && !MEM_ZNEW(m->visits, m->item_count)))
         return error_set(err, ERR_NOMEM, "model: out of memory");
     return 0;
 }

@@ -92,6 +92,8 @@ static int check_rules(const struct model *m, struct error *err)
 static const uint32_t *counts_of(const struct model *m, enum matrix_kind kind)
 {
     bool of_orders = kind == MATRIX_ORDERS || kind == MATRIX_ALIKE;
+    if (kind == MATRIX_VISITS)
+        return m->visits;
     return of_orders ? m->popularity.orders_all : m->buyers;
 }
 
@@ -103,7 +105,7 @@ static bool evidence_is_good(const struct model *m, enum matrix_kind kind, uint3
     uint32_t all = kind == MATRIX_SHOPPERS ? m->user_count : m->basket_count;
     if ((both == 0 && kind != MATRIX_SHOPPERS) || both > of_i || both > of_j)
         return false;
-    return kind == MATRIX_NEXT || of_i + of_j - both <= all;
+    return kind == MATRIX_NEXT || kind == MATRIX_VISITS || of_i + of_j - both <= all;
 }
 
 static bool row_is_good(const struct model *m, enum matrix_kind kind, uint32_t i, uint32_t *seen)
@@ -152,8 +154,8 @@ static int check_recipe(const struct model *m, struct error *err)
     if (!recipe_valid(&m->recipe, &what))
         return error_set(err, ERR_CORRUPT, "model: recipe: %s", what);
     for (uint32_t i = 0; i < m->item_count; i++)
-        if (m->buyers[i] > m->user_count)
-            return error_set(err, ERR_CORRUPT, "model: buyers of item %u", i);
+        if (m->buyers[i] > m->user_count || m->visits[i] > m->visit_count)
+            return error_set(err, ERR_CORRUPT, "model: buyers or visits of item %u", i);
     return 0;
 }
 

@@ -15,19 +15,19 @@
 #include <string.h>
 
 #define MAGIC   UINT64_C(0x006c65646f6d6b62) /* "bkmodel" read as a little-endian number */
-#define VERSION 5u
+#define VERSION 6u
 
 /* The part "header". Fixed layout, no padding. */
 struct header {
     uint64_t magic;
     uint32_t version, matrix_count;
     uint32_t item_count, basket_count, user_count, rule_count;
-    uint32_t strong_count, dimensions;
+    uint32_t strong_count, dimensions, visit_count, reserved;
     uint64_t changes, newest_order, text_bytes, antecedent_count, rules_cut, rules_candidates;
     int64_t now_ms;
     uint64_t entries[MATRIX_COUNT];
 };
-_Static_assert(sizeof(struct header) == 128, "the header has no padding");
+_Static_assert(sizeof(struct header) == 144, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -89,10 +89,12 @@ static const struct section sections[] = {
     SECTION("rules.by_improvement", rule_order[SORT_IMPROVEMENT], PER_RULE),
     SECTION("rules.by_q", rule_order[SORT_Q], PER_RULE),
     SECTION("buyers", buyers, PER_ITEM),
+    SECTION("visits", visits, PER_ITEM),
     MATRIX("orders", MATRIX_ORDERS),
     MATRIX("shoppers", MATRIX_SHOPPERS),
     MATRIX("next", MATRIX_NEXT),
     MATRIX("alike", MATRIX_ALIKE),
+    MATRIX("visits", MATRIX_VISITS),
     SECTION("vectors.in", vectors.in, PER_DIMENSION),
     SECTION("vectors.out", vectors.out, PER_DIMENSION),
 };
@@ -109,6 +111,7 @@ static struct header header_of(const struct model *m)
                        .rule_count = m->rules.count,
                        .strong_count = m->strong.count,
                        .dimensions = m->vectors.dimensions,
+                       .visit_count = m->visit_count,
                        .changes = m->changes,
                        .newest_order = m->newest_order,
                        .text_bytes = m->items.offsets ? m->items.offsets[m->items.count] : 0,
@@ -259,6 +262,7 @@ static void take_header(struct model *m, const struct header *h)
     m->strong.count = h->strong_count;
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;
+    m->visit_count = h->visit_count;
     for (int k = 0; k < MATRIX_COUNT; k++)
         m->matrices[k].rows.rows = m->matrices[k].rows.cols = h->item_count;
 }

@@ -17,7 +17,7 @@
 
 const char *matrix_name(enum matrix_kind kind)
 {
-    static const char *const names[] = {"orders", "shoppers", "next", "alike"};
+    static const char *const names[] = {"orders", "shoppers", "next", "alike", "visits"};
     _Static_assert(sizeof names / sizeof *names == MATRIX_COUNT, "one name each");
     assert(kind < MATRIX_COUNT);
     return names[kind];
@@ -65,12 +65,19 @@ void recipe_default(struct recipe *r)
               .source_power = 0.25f,
               .target_power = 0.05f},
              {.matrix = MATRIX_ALIKE, .learner = LEARNER_COSINE, .share = 0.6f},
-             {.matrix = MATRIX_ALIKE, .learner = LEARNER_SGNS, .share = 0.4f, .rank = 64}},
-        .ingredient_count = 6,
+             {.matrix = MATRIX_ALIKE, .learner = LEARNER_SGNS, .share = 0.4f, .rank = 64},
+             {.matrix = MATRIX_VISITS,
+              .learner = LEARNER_SEQUENCE,
+              .share = 1,
+              .distance = 15,
+              .gap_power = 1,
+              .count_power = 1}},
+        .ingredient_count = 7,
         .mixes = {[MIX_BASKET] = {.weight = {[MATRIX_ORDERS] = 1}},
-                  [MIX_SIMILAR] = {.weight = {[MATRIX_ALIKE] = 1}},
+                  [MIX_SIMILAR] = {.weight = {[MATRIX_ALIKE] = 1, [MATRIX_VISITS] = 1}},
                   [MIX_PERSONAL] = {.weight = {[MATRIX_SHOPPERS] = 1, [MATRIX_NEXT] = 1}},
-                  [MIX_SESSION] = {.weight = {[MATRIX_ORDERS] = 1, [MATRIX_NEXT] = 1}}}};
+                  [MIX_SESSION] = {
+                      .weight = {[MATRIX_ORDERS] = 1, [MATRIX_NEXT] = 1, [MATRIX_VISITS] = 2}}}};
     for (int k = 0; k < MIX_COUNT; k++) {
         r->mixes[k].habit_decay = 0.9f;
         for (int x = 0; x < MATRIX_COUNT; x++)
@@ -80,6 +87,7 @@ void recipe_default(struct recipe *r)
         r->mixes[k].decay[MATRIX_ORDERS] = 0.8f;
         r->mixes[k].decay[MATRIX_SHOPPERS] = 0.8f;
         r->mixes[k].decay[MATRIX_NEXT] = 0.6f;
+        r->mixes[k].decay[MATRIX_VISITS] = 0.6f;
     }
 }
 
@@ -111,7 +119,8 @@ static bool has_rank(const struct ingredient *g)
 
 static const char *ingredient_fault(const struct ingredient *g)
 {
-    bool walks = g->matrix == MATRIX_NEXT, is_sequence = g->learner == LEARNER_SEQUENCE;
+    bool walks = g->matrix == MATRIX_NEXT || g->matrix == MATRIX_VISITS,
+         is_sequence = g->learner == LEARNER_SEQUENCE;
     bool of_histories = g->learner == LEARNER_SOFTMAX;
     if (g->matrix >= MATRIX_COUNT || g->learner >= LEARNER_COUNT || walks != is_sequence ||
         (of_histories && g->matrix != MATRIX_SHOPPERS))

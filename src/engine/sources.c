@@ -153,8 +153,10 @@ static int make_softmax(struct sources *s, uint32_t x, struct error *err)
 static int make_sequence(struct sources *s, uint32_t x, struct error *err)
 {
     const struct ingredient *g = &s->recipe->ingredients[x];
+    bool visits = g->matrix == MATRIX_VISITS;
     const struct sequence_params params = {.distance = g->distance,
-                                           .by_time = true,
+                                           .every_place = visits,
+                                           .by_time = !visits,
                                            .gap_power = g->gap_power,
                                            .count_power = g->count_power,
                                            .source_power = g->source_power,
@@ -163,7 +165,7 @@ static int make_sequence(struct sources *s, uint32_t x, struct error *err)
                                            .threads = s->params.threads,
                                            .progress = s->params.progress};
     struct csr made;
-    int rc = sequence_rows(&s->histories, &params, &made, &s->after[x], err);
+    int rc = sequence_rows(visits ? &s->visits : &s->histories, &params, &made, &s->after[x], err);
     if (rc == 0)
         take_rows(s, x, made);
     return rc;
@@ -279,11 +281,12 @@ static int make_histories(struct sources *s, struct error *err)
     return rc;
 }
 
-static int make_next(struct sources *s, struct error *err)
+/* Of NEXT or VISITS. */
+static int make_sequences(struct sources *s, enum matrix_kind kind, struct error *err)
 {
     int rc = 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count && rc == 0; x++)
-        if (is_wanted(s, x, MATRIX_NEXT) && !s->rows[x].start)
+        if (is_wanted(s, x, kind) && !s->rows[x].start)
             rc = make_rows(s, x, NULL, NULL, err);
     return rc;
 }
@@ -299,10 +302,22 @@ static int make_shoppers(struct sources *s, struct error *err)
     return rc;
 }
 
+static int make_visits(struct sources *s, struct error *err)
+{
+    int rc = 0;
+    if (!s->d->sessions.rows.count || !any_wanted(s, MATRIX_VISITS))
+        return 0;
+    if (!s->visits.start)
+        rc = histories_of_visits(s->d, &s->visits, err);
+    return rc ? rc : make_sequences(s, MATRIX_VISITS, err);
+}
+
 int sources_make(struct sources *s, enum matrix_kind kind, struct error *err)
 {
     bool of_orders = kind == MATRIX_ORDERS || kind == MATRIX_ALIKE;
     int rc = 0;
+    if (kind == MATRIX_VISITS)
+        return make_visits(s, err);
     if (!of_orders && s->d->user_count && !s->histories.start)
         rc = make_histories(s, err);
     if (rc || !any_wanted(s, kind))
@@ -311,7 +326,7 @@ int sources_make(struct sources *s, enum matrix_kind kind, struct error *err)
         return make_matrix(s, kind, &s->d->baskets, &s->orders, err);
     if (!s->histories.start)
         return 0;
-    return kind == MATRIX_NEXT ? make_next(s, err) : make_shoppers(s, err);
+    return kind == MATRIX_NEXT ? make_sequences(s, kind, err) : make_shoppers(s, err);
 }
 
 void sources_init(struct sources *s, const struct dataset *d, const struct recipe *recipe,
@@ -340,6 +355,7 @@ void sources_deinit(struct sources *s)
     cooc_deinit(&s->orders);
     cooc_deinit(&s->shoppers);
     histories_deinit(&s->histories);
+    histories_deinit(&s->visits);
     embeddings_deinit(&s->vectors);
     *s = (struct sources){.d = s->d, .recipe = s->recipe, .params = s->params};
 }

@@ -25,11 +25,12 @@ static void spread_pairs(const struct cooc *pairs, uint64_t i, uint32_t *counts,
         counts[pairs->column[x]] = clear ? 0 : pairs->count[x];
 }
 
-static void spread_after(const struct sources *s, uint64_t i, uint32_t *counts, bool clear)
+static void spread_after(const struct evidence *e, uint64_t i, uint32_t *counts, bool clear)
 {
+    const struct sources *s = e->s;
     for (uint32_t y = 0; y < s->recipe->ingredient_count; y++) {
         const struct csr *rows = &s->rows[y];
-        if (!s->after[y])
+        if (!s->after[y] || s->recipe->ingredients[y].matrix != e->kind)
             continue;
         for (uint64_t x = rows->start[i]; x < rows->start[i + 1]; x++) {
             uint32_t *to = &counts[rows->column[x]];
@@ -40,8 +41,8 @@ static void spread_after(const struct sources *s, uint64_t i, uint32_t *counts, 
 
 static void spread(const struct evidence *e, uint64_t i, uint32_t *counts, bool clear)
 {
-    if (e->kind == MATRIX_NEXT)
-        spread_after(e->s, i, counts, clear);
+    if (e->kind == MATRIX_NEXT || e->kind == MATRIX_VISITS)
+        spread_after(e, i, counts, clear);
     else
         spread_pairs(e->kind == MATRIX_SHOPPERS ? &e->s->shoppers : &e->s->orders, i, counts,
                      clear);

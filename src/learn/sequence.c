@@ -64,6 +64,11 @@ static struct follower *touch(struct counter *c, uint32_t item)
     return f;
 }
 
+static double weight_of(const struct histories *h, uint64_t entry)
+{
+    return h->weight ? (double)h->weight[entry] : 1;
+}
+
 /* What comes behind one place of `item`; who is asked how many histories that are looks at all of
  * it. */
 static void count_after(const struct job *job, struct counter *c, uint32_t item, struct place p)
@@ -78,7 +83,7 @@ static void count_after(const struct job *job, struct counter *c, uint32_t item,
         if (z == 0 || other == item)
             continue;
         struct follower *f = touch(c, other);
-        f->sum += z <= job->distance ? job->gap[z] : 0;
+        f->sum += z <= job->distance ? job->gap[z] * weight_of(h, e) : 0;
         f->after += f->last != p.history + 1;
         f->last = p.history + 1;
     }
@@ -93,7 +98,7 @@ static void count_before(const struct job *job, struct counter *c, uint32_t item
         if (z > job->distance)
             break;
         if (z > 0 && h->item[e] != item)
-            touch(c, h->item[e])->sum += job->backward * job->gap[z];
+            touch(c, h->item[e])->sum += job->backward * job->gap[z] * weight_of(h, e);
     }
 }
 

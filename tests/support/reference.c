@@ -472,14 +472,14 @@ static void because_carrier(const struct state *s, uint32_t item, struct because
             if (e == UINT64_MAX || entry_share(s, k, t) * matrix->rows.value[e] <= most)
                 continue;
             most = entry_share(s, k, t) * matrix->rows.value[e];
-            *b =
-                (struct because){.kind = k == MATRIX_NEXT ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
-                                 .items = {carrier},
-                                 .item_count = 1,
-                                 .count = matrix->both[e] + (k == MATRIX_ORDERS || k == MATRIX_ALIKE
-                                                                 ? fresh_count(s, carrier, item)
-                                                                 : 0),
-                                 .source = matrix_name((enum matrix_kind)k)};
+            *b = (struct because){
+                .kind = k == MATRIX_NEXT || k == MATRIX_VISITS ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
+                .items = {carrier},
+                .item_count = 1,
+                .count =
+                    matrix->both[e] +
+                    (k == MATRIX_ORDERS || k == MATRIX_ALIKE ? fresh_count(s, carrier, item) : 0),
+                .source = matrix_name((enum matrix_kind)k)};
             if (matrix->both[e] > 0)
                 continue;
             b->kind = BECAUSE_TASTE;

@@ -69,11 +69,26 @@ static uint32_t random_line(struct tinyshop *t, struct rng *r, uint32_t group)
     return (uint32_t)(u * u * t->item_count);
 }
 
+static void add_visit(struct tinyshop *t, struct rng *r, uint64_t number, uint32_t group,
+                      int64_t time_ms)
+{
+    struct error err = ERROR_INIT;
+    uint32_t looks = rng_below(r, 8);
+    for (uint32_t x = 0; x < looks; x++) {
+        struct event e = {.time_ms = time_ms - 1000 * (looks - x),
+                          .session = number,
+                          .item = key_of(random_line(t, r, group)),
+                          .action = rng_below(r, 4) ? ACTION_VIEW : ACTION_CART};
+        must(dataset_add_event(&t->d, &e, &err), &err);
+    }
+}
+
 void tinyshop_random(struct tinyshop *t, uint32_t items, uint32_t baskets, uint64_t seed)
 {
     struct error err = ERROR_INIT;
-    struct rng r;
+    struct rng r, looks;
     rng_seed(&r, seed);
+    rng_seed(&looks, seed + 1000);
     begin(t, items);
     for (uint32_t x = 0; x < items; x++) {
         snprintf(t->names[x], sizeof t->names[x], "p%05u", (x * 7919u + 13) % 99991u);
@@ -86,6 +101,7 @@ void tinyshop_random(struct tinyshop *t, uint32_t items, uint32_t baskets, uint6
             keys[x] = key_of(random_line(t, &r, group));
         int64_t time = T0_MS + (int64_t)(rng_unit(&r) * 60 * DAY_MS);
         must(dataset_add(&t->d, time, 1 + rng_below(&r, 9), keys, count, &err), &err);
+        add_visit(t, &looks, b + 1, group, time);
     }
     must(dataset_finish(&t->d, &err), &err);
 }
@@ -197,6 +213,34 @@ uint32_t tinyshop_after(const struct tinyshop *t, uint32_t i, uint32_t j)
     for (uint32_t u = 0; u < t->d.user_count; u++)
         hits += buys_after(t, u, i, j);
     return hits;
+}
+
+uint32_t tinyshop_looked_after(const struct tinyshop *t, uint32_t i, uint32_t j)
+{
+    const struct histories *visits = &t->d.sessions.rows;
+    uint32_t count = 0;
+    for (uint32_t v = 0; v < visits->count; v++) {
+        bool before = false, after = false;
+        for (uint64_t e = visits->start[v]; e < visits->start[v + 1]; e++) {
+            after = after || (before && visits->item[e] == j);
+            before = before || visits->item[e] == i;
+        }
+        count += after;
+    }
+    return count;
+}
+
+uint32_t tinyshop_visits(const struct tinyshop *t, uint32_t i)
+{
+    const struct histories *visits = &t->d.sessions.rows;
+    uint32_t count = 0;
+    for (uint32_t v = 0; v < visits->count; v++) {
+        bool has = false;
+        for (uint64_t e = visits->start[v]; e < visits->start[v + 1]; e++)
+            has = has || visits->item[e] == i;
+        count += has;
+    }
+    return count;
 }
 
 uint32_t tinyshop_item(const struct tinyshop *t, const char *name)

@@ -16,7 +16,8 @@ struct tinyshop {
     char (*names)[16]; /* [item_count] by order of the store keys, which are 10, 13, 16 … */
 };
 
-/* item x has store key 10 + 3 x and name "p" + a number that does not ascend with x. */
+/* Orders of nine shoppers, and before each order a visit in which some items of its group were
+ * looked at. item x has store key 10 + 3 x and name "p" + a number that does not ascend with x. */
 void tinyshop_random(struct tinyshop *t, uint32_t items, uint32_t baskets, uint64_t seed);
 
 /* Each text is one order of one-letter items, "abc"; the orders are a day apart. All 26
@@ -37,6 +38,10 @@ uint32_t tinyshop_shoppers(const struct tinyshop *t, const uint32_t *items, uint
 
 /* Shoppers who bought i and, at a later time, j, counted one by one. */
 uint32_t tinyshop_after(const struct tinyshop *t, uint32_t i, uint32_t j);
+
+/* Visits in which j was looked at after i, and those that have i, counted one by one. */
+uint32_t tinyshop_looked_after(const struct tinyshop *t, uint32_t i, uint32_t j);
+uint32_t tinyshop_visits(const struct tinyshop *t, uint32_t i);
 
 /* Dataset index of a name; aborts when there is none. */
 uint32_t tinyshop_item(const struct tinyshop *t, const char *name);

@@ -55,13 +55,13 @@ static void each_step_is_reported(void **state)
     (void)state;
     tinyshop_random(&t, 30, 200, 2);
     struct model *m = build(&t, &small, &report);
-    assert_int_equal(report.step_count, 9);
+    assert_int_equal(report.step_count, 10);
     assert_string_equal(report.steps[0].name, "items");
-    assert_string_equal(report.steps[8].name, "seal");
+    assert_string_equal(report.steps[9].name, "seal");
     for (uint32_t x = 0; x < report.step_count; x++)
         assert_true(report.steps[x].wall_s >= 0 && report.steps[x].cpu_s >= 0);
     assert_int_equal(report.steps[3].count, m->rules.count);
-    assert_int_equal(report.steps[8].bytes, model_bytes(m));
+    assert_int_equal(report.steps[9].bytes, model_bytes(m));
     assert_int_equal(report.min_support, 2);
     assert_false(report.support_raised);
     assert_true(report.estimate_bytes > model_bytes(m));
@@ -82,7 +82,9 @@ static void evidence_equals_a_recount(void **state)
         for (uint32_t i = 0; i < t.m->item_count; i++) {
             for (uint64_t e = s->rows.start[i]; e < s->rows.start[i + 1]; e++, checked++) {
                 uint32_t pair[] = {i, s->rows.column[e]};
-                if (k == MATRIX_NEXT)
+                if (k == MATRIX_VISITS)
+                    assert_int_equal(s->both[e], tinyshop_looked_after(&t, pair[0], pair[1]));
+                else if (k == MATRIX_NEXT)
                     assert_int_equal(s->both[e], tinyshop_after(&t, pair[0], pair[1]));
                 else
                     assert_int_equal(s->both[e], of_orders ? tinyshop_count(&t, pair, 2)
@@ -93,6 +95,8 @@ static void evidence_equals_a_recount(void **state)
     }
     for (uint32_t i = 0; i < t.m->item_count; i++)
         assert_int_equal(t.m->buyers[i], tinyshop_shoppers(&t, &i, 1));
+    for (uint32_t i = 0; i < t.m->item_count; i++)
+        assert_int_equal(t.m->visits[i], tinyshop_visits(&t, i));
     assert_true(checked > 300);
     tinyshop_free(&t);
 }

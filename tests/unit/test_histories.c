@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "support/oom.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,46 @@ static void random_histories_equal_a_walk_over_all_baskets(void **state)
     }
 }
 
+#define DAY_MS 86400000LL
+
+static void look(struct dataset *d, int64_t time_ms, uint64_t session, uint32_t item,
+                 enum action action)
+{
+    const struct event e = {
+        .time_ms = time_ms, .session = session, .item = item, .action = (uint8_t)action};
+    assert_int_equal(dataset_add_event(d, &e, NULL), 0);
+}
+
+/* A view counts .1 and half of it after 14 days, a cart add .5; taking out of the cart nothing. */
+static void visits_weigh_what_happened_by_kind_and_age(void **state)
+{
+    (void)state;
+    struct dataset d;
+    struct histories h;
+    assert_int_equal(dataset_init(&d, NULL, NULL), 0);
+    look(&d, 2 * DAY_MS, 8, 20, ACTION_VIEW);
+    look(&d, 2 * DAY_MS + 1, 8, 10, ACTION_UNCART);
+    look(&d, 2 * DAY_MS + 2, 8, 10, ACTION_VIEW);
+    look(&d, 16 * DAY_MS, 9, 30, ACTION_CART);
+    look(&d, 16 * DAY_MS + 1, 9, 20, ACTION_VIEW);
+    add(&d, 16 * DAY_MS, 1, 1, (uint32_t[]){30});
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    assert_int_equal(histories_of_visits(&d, &h, NULL), 0);
+    assert_int_equal(h.count, 2);
+    assert_memory_equal(h.start, ((uint64_t[]){0, 2, 4}), 3 * sizeof *h.start);
+    assert_memory_equal(h.item, ((uint32_t[]){1, 0, 2, 1}), 4 * sizeof *h.item);
+    const double expected[] = {0.05, 0.05, 0.5, 0.1};
+    for (size_t x = 0; x < 4; x++)
+        assert_true(fabs((double)h.weight[x] - expected[x]) < 1e-6);
+    histories_deinit(&h);
+    dataset_deinit(&d);
+    d = small(); /* without events */
+    assert_int_equal(histories_of_visits(&d, &h, NULL), 0);
+    assert_int_equal(h.count, 0);
+    histories_deinit(&h);
+    dataset_deinit(&d);
+}
+
 static void building_survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -132,6 +173,9 @@ static void building_survives_every_failed_allocation(void **state)
         int rc = histories_of_users(&d, &h, NULL);
         if (rc == 0)
             rc = histories_sets(&h, &sets, NULL);
+        histories_deinit(&h);
+        if (rc == 0)
+            rc = histories_of_visits(&d, &h, NULL);
         assert_int_equal(rc, oom_fired() ? ERR_NOMEM : 0);
         csr_deinit(&sets);
         histories_deinit(&h);
@@ -146,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_set_has_each_item_once),
         cmocka_unit_test(nobodys_orders_make_no_history),
         cmocka_unit_test(random_histories_equal_a_walk_over_all_baskets),
+        cmocka_unit_test(visits_weigh_what_happened_by_kind_and_age),
         cmocka_unit_test(building_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,7 +119,7 @@ static void a_learner_must_be_able_to_make_its_matrix(void **state)
                                                    .distance = 10,
                                                    .rank = 64};
             bool known = k < MATRIX_COUNT && l < LEARNER_COUNT;
-            bool fits = (k == MATRIX_NEXT) == (l == LEARNER_SEQUENCE) &&
+            bool fits = (k == MATRIX_NEXT || k == MATRIX_VISITS) == (l == LEARNER_SEQUENCE) &&
                         (k == MATRIX_SHOPPERS || l != LEARNER_SOFTMAX);
             assert_int_equal(recipe_valid(&r, &what), known && fits);
         }

@@ -82,7 +82,8 @@ static void count_history(const struct histories *h, const struct sequence_param
             if (j == i || z == 0)
                 continue;
             if (z <= (p->distance ? p->distance : 10))
-                out->sum[i][j] += (a < b ? 1 : (double)p->backward) * pow(z, -power);
+                out->sum[i][j] += (a < b ? 1 : (double)p->backward) * pow(z, -power) *
+                                  (h->weight ? (double)h->weight[b] : 1);
             out->after[i][j] += a < b && !seen[i][j];
             seen[i][j] |= a < b;
         }
@@ -136,6 +137,14 @@ static void row_is_the_best(const struct plain *plain, const struct sequence_par
     }
 }
 
+static void weigh(struct rng *r, struct histories *h)
+{
+    h->weight = calloc(h->start[h->count] + 1, sizeof *h->weight);
+    assert_non_null(h->weight);
+    for (uint64_t e = 0; e < h->start[h->count]; e++)
+        h->weight[e] = 0.01f + rng_unitf(r);
+}
+
 static void rows_equal_plain_loops(void **state)
 {
     (void)state;
@@ -156,6 +165,8 @@ static void rows_equal_plain_loops(void **state)
                                     .backward = round % 4 ? 0 : 0.5f,
                                     .keep = 1 + rng_below(&r, ITEMS_MOST),
                                     .threads = 1 + (uint32_t)round % 3};
+        if (round % 7 == 0)
+            weigh(&r, &h);
         make(&h, &p, &rows, &after);
         for (uint32_t u = 0; u < h.count; u++)
             count_history(&h, &p, u, &plain);

@@ -34,7 +34,8 @@ static void make(struct made *m, uint64_t seed)
             m->item[m->start[r] + x] = (centre + rng_below(&rng, 8)) % ITEMS;
         m->start[r + 1] = m->start[r] + length;
     }
-    m->rows = (struct histories){SESSIONS, ITEMS, m->start, m->item, NULL};
+    m->rows = (struct histories){
+        .count = SESSIONS, .item_count = ITEMS, .start = m->start, .item = m->item};
 }
 
 /* ---- by the definition, over all sessions ---- */
@@ -169,7 +170,7 @@ static void the_next_item_of_the_only_visit_alike_comes_first(void **state)
     (void)state;
     uint64_t start[] = {0, 3, 6, 7};
     uint32_t item[] = {0, 1, 2, 3, 4, 5, 1};
-    struct histories rows = {3, 6, start, item, NULL};
+    struct histories rows = {.count = 3, .item_count = 6, .start = start, .item = item};
     for (int form = 0; form < 2; form++) {
         struct sessionknn_params params = {.form = (enum sessionknn_form)form};
         struct sessionknn k;
@@ -193,7 +194,7 @@ static void no_sessions_answer_nothing(void **state)
 {
     (void)state;
     uint64_t start[] = {0};
-    struct histories rows = {0, 3, start, NULL, NULL};
+    struct histories rows = {.item_count = 3, .start = start};
     struct sessionknn k;
     struct sessionknn_answer a;
     assert_int_equal(sessionknn_build(&rows, NULL, &k, NULL), 0);
