@@ -49,14 +49,14 @@ enum weight { WEIGHT_COSINE, WEIGHT_LLR, WEIGHT_JACCARD, WEIGHT_CONFIDENCE };
 double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij);
 
 /* Row i = its k best (item j, weight), best first (ties: n_j descending, j ascending); weights > 0.
- * ERR_NOMEM. */
-int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
-              struct error *err) WARN_UNUSED;
+ * `threads` 0: one per core. ERR_NOMEM. */
+int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, uint32_t threads,
+              struct csr *out, struct error *err) WARN_UNUSED;
 
 /* The same with n_ij / (n_i^source_power n_j^target_power): .5 and .5 are the cosine, 1 and 0
  * confidence; a smaller target power favours popular items. */
 int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
-                    struct csr *out, struct error *err) WARN_UNUSED;
+                    uint32_t threads, struct csr *out, struct error *err) WARN_UNUSED;
 
 /* Most bytes held at a time for such data: by cooc_count, its result included; by the rows. */
 uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params);

@@ -178,8 +178,8 @@ static int make_weights(struct sources *s, uint32_t x, const struct cooc *pairs,
                                           [LEARNER_LLR] = WEIGHT_LLR,
                                           [LEARNER_CONFIDENCE] = WEIGHT_CONFIDENCE};
     struct csr made;
-    int rc =
-        cooc_rows(pairs, weights[s->recipe->ingredients[x].learner], sources_keep(s), &made, err);
+    int rc = cooc_rows(pairs, weights[s->recipe->ingredients[x].learner], sources_keep(s),
+                       s->params.threads, &made, err);
     if (rc == 0)
         take_rows(s, x, made);
     return rc;

@@ -74,7 +74,7 @@ static int train_weight(const struct training *t, const char *name, enum weight 
     struct csr rows;
     if (k == 0)
         k = t->split.task == TASK_BASKET ? BASKET_ROW : HISTORY_ROW;
-    int rc = cooc_rows(&t->pairs, weight, k, &rows, err);
+    int rc = cooc_rows(&t->pairs, weight, k, t->threads, &rows, err);
     return rc ? rc : entrant_rows(t, name, &rows, out, err);
 }
 

@@ -59,7 +59,7 @@ double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t
 struct job {
     const struct cooc *pairs;
     enum weight weight;
-    uint32_t k;
+    uint32_t k, threads;
     uint32_t *rank;          /* [items] by (n_i descending, item) */
     double *margins;         /* [items], LLR only */
     double *source, *target; /* [items] what n_ij is multiplied with; NULL: `weight` says */
@@ -109,7 +109,7 @@ static void run_worker(void *context, uint32_t worker)
 static int make_rows(struct job *job, struct error *err)
 {
     const struct cooc *c = job->pairs;
-    uint32_t items = c->item_count, workers = parallel_workers(0);
+    uint32_t items = c->item_count, workers = parallel_workers(job->threads);
     if (!MEM_NEW(job->rank, items) || !rows_rank_items(c->item_units, items, job->rank))
         return ERR_NOMEM;
     int status = rows_init(&job->rows, items, items, c->start, job->k, err);
@@ -138,10 +138,10 @@ static int finish(struct job *job, bool prepared, struct csr *out, struct error 
     return error_set(err, status, "rows of pairs: out of memory");
 }
 
-int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *out,
-              struct error *err)
+int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, uint32_t threads,
+              struct csr *out, struct error *err)
 {
-    struct job job = {.pairs = c, .weight = weight, .k = k};
+    struct job job = {.pairs = c, .weight = weight, .k = k, .threads = threads};
     if (weight == WEIGHT_LLR)
         MEM_NEW(job.margins, c->item_count);
     for (uint32_t i = 0; job.margins && i < c->item_count; i++)
@@ -150,9 +150,9 @@ int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, struct csr *
 }
 
 int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
-                    struct csr *out, struct error *err)
+                    uint32_t threads, struct csr *out, struct error *err)
 {
-    struct job job = {.pairs = c, .k = k};
+    struct job job = {.pairs = c, .k = k, .threads = threads};
     MEM_NEW(job.source, c->item_count);
     MEM_NEW(job.target, c->item_count);
     for (uint32_t i = 0; job.source && job.target && i < c->item_count; i++) {

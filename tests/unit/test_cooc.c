@@ -233,8 +233,8 @@ static double weight_by(int kind, const struct cooc *c, uint32_t i, uint32_t j)
 static int rows_by(int kind, const struct cooc *c, uint32_t k, struct csr *rows)
 {
     if (kind == POWERS)
-        return cooc_power_rows(c, SOURCE_POWER, TARGET_POWER, k, rows, NULL);
-    return cooc_rows(c, (enum weight)kind, k, rows, NULL);
+        return cooc_power_rows(c, SOURCE_POWER, TARGET_POWER, k, k % 3, rows, NULL);
+    return cooc_rows(c, (enum weight)kind, k, k % 3, rows, NULL);
 }
 
 static void rows_are_the_best_of_a_full_sort(void **state)
@@ -285,7 +285,7 @@ static void no_orders_make_no_pairs(void **state)
     assert_int_equal(dataset_finish(&d, NULL), 0);
     count(&d, (struct cooc_params){.max_per_row = 3}, &c);
     assert_int_equal(c.start[0], 0);
-    assert_int_equal(cooc_rows(&c, WEIGHT_LLR, 5, &rows, NULL), 0);
+    assert_int_equal(cooc_rows(&c, WEIGHT_LLR, 5, 0, &rows, NULL), 0);
     assert_int_equal(csr_entries(&rows), 0);
     csr_deinit(&rows);
     cooc_deinit(&c);
