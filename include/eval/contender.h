@@ -41,6 +41,10 @@ int contender_rows(const char *name, struct rows_term *terms, uint32_t term_coun
 /* One score per item, whatever the question. Takes `prior`. */
 int contender_prior(const char *name, float *prior, uint32_t item_count, struct contender *out,
                     struct error *err) WARN_UNUSED;
+/* What the surface rebuy serves (engine/recommend.h): each purchase counts half as much for every
+ * half-life it lies before the shopper's last one. Times of the clock. */
+int contender_habit(const char *name, const struct dataset *train, struct contender *out,
+                    struct error *err) WARN_UNUSED;
 /* How often the shopper had it; .999 n_j / (largest n + 1) fills up and breaks ties (GP-TopFreq).
  */
 int contender_frequency(const char *name, const struct dataset *train, struct contender *out,

@@ -12,7 +12,7 @@ struct entrant {
     bool needs_order;    /* nothing to learn where times and shoppers are shuffled */
     bool needs_shoppers; /* orders that name them, and questions about one */
     bool needs_past;     /* shoppers with histories */
-    bool not_rebuy;
+    bool not_rebuy, only_rebuy;
     bool needs_valid;  /* chooses parameters on the validation */
     bool slow;         /* asked only when named */
     bool counts_pairs; /* its cost includes counting them */

@@ -1,6 +1,6 @@
 /* The next order of a shopper, from theirs and everybody's orders so far: the simple scores that
  * neural models rarely beat (Li et al., "A Next Basket Recommendation Reality Check", TOIS 2023).
- * They are for comparison and for shops where nights are long; learn/repeat.h is what serves.
+ * They are for comparison, as is learn/repeat.h; what serves is simpler (engine/rebuy.c).
  *
  * A history is a row of struct histories with times: entries of one time are one order. Scores of
  * all items are written; nothing is masked. Pure; a scratch for each thread. */

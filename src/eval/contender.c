@@ -1,8 +1,10 @@
 #include "eval/contender.h"
 
 #include "base/mem.h"
+#include "engine/recommend.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +97,29 @@ int contender_prior(const char *name, float *prior, uint32_t item_count, struct 
                     struct error *err)
 {
     return make(name, NULL, 0, item_count, prior, out, err);
+}
+
+static void score_habit(void *context, const struct split *split, uint32_t question, float *scores,
+                        uint32_t worker)
+{
+    const struct rows_state *s = context;
+    const struct questions *q = &split->questions;
+    struct span history = q->history[question];
+    (void)worker;
+    memset(scores, 0, s->item_count * sizeof *scores);
+    for (uint64_t k = history.begin; k < history.end; k++) {
+        double age_s = (double)(q->time_ms[history.end - 1] - q->time_ms[k]) / 1000;
+        scores[q->item[k]] += (float)exp2(-age_s / REBUY_HALF_LIFE_S);
+    }
+}
+
+int contender_habit(const char *name, const struct dataset *train, struct contender *out,
+                    struct error *err)
+{
+    int rc = contender_prior(name, NULL, train->item_count, out, err);
+    if (rc == 0)
+        out->score = score_habit;
+    return rc;
 }
 
 static void score_frequency(void *context, const struct split *split, uint32_t question,

@@ -54,6 +54,11 @@ static int train_frequency(const struct training *t, struct contender *out, stru
     return contender_frequency("frequency", &t->split.train, out, err);
 }
 
+static int train_habit(const struct training *t, struct contender *out, struct error *err)
+{
+    return contender_habit("habit", &t->split.train, out, err);
+}
+
 float entrant_decay(const struct training *t)
 {
     return t->split.task == TASK_BASKET    ? BASKET_DECAY
@@ -144,6 +149,13 @@ static const struct entrant entrants[] = {
      .needs_order = true,
      .needs_past = true,
      .train = train_frequency},
+    {.name = "habit",
+     .about = "what basketd serves for rebuy: how often and how lately the shopper had it",
+     .needs_order = true,
+     .needs_times = true,
+     .needs_past = true,
+     .only_rebuy = true,
+     .train = train_habit},
     {.name = "confidence",
      .about = "share of what holds the one that holds the other, summed",
      .baseline = true,
@@ -264,7 +276,9 @@ const char *entrant_problem(const struct entrant *l, const struct split_params *
     if (l->needs_past && split->task == TASK_BASKET && split->anonymous)
         return "needs to know the shopper, who is anonymous here";
     if (l->not_rebuy && split->task == TASK_REBUY)
-        return "does not serve rebuy: repeat does";
+        return "suggests what goes with other items: habit is what rebuy serves";
+    if (l->only_rebuy && split->task != TASK_REBUY)
+        return "is what rebuy serves, and asked nothing else";
     if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)
         return "suggests what was bought before, which nobody is asked for here";
     return NULL;

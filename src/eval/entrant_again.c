@@ -1,4 +1,4 @@
-/* What shoppers buy again: the model that serves it, and the nearest shoppers of TIFU-KNN. */
+/* What shoppers buy again: from times, gaps and demand, and the nearest shoppers of TIFU-KNN. */
 #include "entrant_internal.h"
 
 #include "base/mem.h"

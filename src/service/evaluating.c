@@ -10,7 +10,7 @@ struct chosen {
 
 static int unknown_model(struct str name, struct error *err)
 {
-    char known[200];
+    char known[220]; /* the text of an error has 256 */
     uint32_t count;
     size_t length = 0;
     const struct entrant *all = entrant_list(&count);

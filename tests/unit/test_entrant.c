@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "engine/recommend.h"
 #include "eval/contender_vectors.h"
 #include "eval/entrant.h"
 #include "learn/ials.h"
@@ -110,6 +111,8 @@ static void what_an_entrant_lacks_is_said(void **state)
     assert_non_null(entrant_problem(own, &personal, true, true));
     assert_non_null(entrant_problem(entrant_find(STR("sequence")), &basket, true, true));
     assert_non_null(entrant_problem(entrant_find(STR("blend")), &rebuy, true, true));
+    assert_null(entrant_problem(entrant_find(STR("habit")), &rebuy, true, true));
+    assert_non_null(entrant_problem(entrant_find(STR("habit")), &basket, true, true));
 }
 
 static void popularity_counts_orders_of_its_window(void **state)
@@ -130,6 +133,33 @@ static void popularity_counts_orders_of_its_window(void **state)
 }
 
 /* Of every weight: the sum over the context of the weights of pairs, newest items counting most. */
+/* Orders 90 days apart, the half-life of rebuy: of item 1 three times, of 2 and of 3 once. */
+static void habit_is_what_rebuy_serves(void **state)
+{
+    const int64_t step_ms = REBUY_HALF_LIFE_S * 1000LL;
+    const uint32_t keys[] = {1, 2, 3, 1};
+    struct dataset d;
+    struct split s;
+    struct contender c;
+    float scores[3];
+    (void)state;
+    assert_int_equal(dataset_init(&d, NULL, NULL), 0);
+    for (int64_t t = 0; t < 4; t++)
+        assert_int_equal(dataset_add(&d, t * step_ms, 1, &keys[t], t == 2 ? 2 : 1, NULL), 0);
+    assert_int_equal(dataset_add(&d, 9 * step_ms, 1, keys, 2, NULL), 0);
+    assert_int_equal(dataset_finish(&d, NULL), 0);
+    const struct split_params rebuy = {.task = TASK_REBUY, .test_share = .2};
+    assert_int_equal(split_make(&d, &rebuy, STAGE_TEST, &s, NULL), 0);
+    assert_int_equal(contender_habit("habit", &s.train, &c, NULL), 0);
+    c.score(c.state, &s, 0, scores, 0);
+    assert_near(scores[0], .125 + .5 + 1, 1e-6);
+    assert_near(scores[1], .25, 1e-6);
+    assert_near(scores[2], .5, 1e-6);
+    contender_deinit(&c);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
 static void weights_of_pairs_add_up(void **state)
 {
     (void)state;
@@ -282,6 +312,7 @@ int main(void)
         cmocka_unit_test(names_are_found_and_different),
         cmocka_unit_test(what_an_entrant_lacks_is_said),
         cmocka_unit_test(popularity_counts_orders_of_its_window),
+        cmocka_unit_test(habit_is_what_rebuy_serves),
         cmocka_unit_test(weights_of_pairs_add_up),
         cmocka_unit_test(vectors_are_multiplied_item_by_item),
         cmocka_unit_test(rows_cut_at_two_hundred_rank_as_whole_ones),
