@@ -11,6 +11,7 @@
 #include "engine/recipe.h"
 #include "learn/cooc.h"
 #include "learn/popularity.h"
+#include "learn/repeat.h"
 #include "learn/sgns.h"
 #include "mine/ruletrie.h"
 
@@ -80,6 +81,7 @@ struct model {
     uint32_t *buyers; /* [item_count] shoppers who bought it, as the matrices count them */
     uint32_t *visits; /* [item_count] visits that have it */
     uint32_t visit_count;
+    struct repeat_model repeat; /* what shoppers buy again, and when */
     struct embeddings vectors;
 
     /* Derived by model_seal when NULL or zero. */

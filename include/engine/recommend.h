@@ -5,11 +5,11 @@
  * candidates.c), s/(1+s) of it. similar: the same over the rows of look-alikes, times how near the
  * item's category is to that of a context item, when the catalogue knows both. trending: rising
  * items, fastest first. popular: orders of the last 28 days, then of all time. rebuy: what the
- * shopper bought before, the most and latest first: each purchase counts, half as much per
- * REBUY_HALF_LIFE_S it lies before the shopper's last one; nothing else, and `items` may be among
- * it. Else context items are never in the answer, nor excluded, removed or unavailable ones.
- * Without a known context item basket and similar answer with popular items and say so in
- * `fallback`, as does a surface with no candidate left; a short list is never filled up otherwise.
+ * shopper bought before, by how likely their next order holds it (learn/repeat.h), asked at the
+ * newest order that the model or their history has; nothing else, and `items` may be among it. Else
+ * context items are never in the answer, nor excluded, removed or unavailable ones. Without a known
+ * context item basket and similar answer with popular items and say so in `fallback`, as does a
+ * surface with no candidate left; a short list is never filled up otherwise.
  *
  * The caller holds the catalogue's read lock and a reference on the model for as long as it reads
  * the answer: its slices are borrowed from both, and its arrays belong to the scratch. */
@@ -34,9 +34,6 @@ enum surface {
 };
 const char *surface_name(enum surface s);
 int surface_parse(struct str name); /* -1: unknown */
-
-/* After that a purchase counts half as much for rebuy. */
-#define REBUY_HALF_LIFE_S (90 * 24 * 3600)
 
 struct attribute_filter { /* any of the values */
     struct str key;

@@ -34,6 +34,8 @@ struct rows_term {
 };
 #define ROWS_TERMS_MAX 4
 
+#define HABIT_HALF_LIFE_S (90 * 24 * 3600)
+
 /* Score = the sum over the terms + prior[item]. Takes the rows and the prior (NULL: none; floats
  * [item_count], from malloc), also on failure. cost.bytes is set. */
 int contender_rows(const char *name, struct rows_term *terms, uint32_t term_count, float *prior,
@@ -41,8 +43,8 @@ int contender_rows(const char *name, struct rows_term *terms, uint32_t term_coun
 /* One score per item, whatever the question. Takes `prior`. */
 int contender_prior(const char *name, float *prior, uint32_t item_count, struct contender *out,
                     struct error *err) WARN_UNUSED;
-/* What the surface rebuy serves (engine/recommend.h): each purchase counts half as much for every
- * half-life it lies before the shopper's last one. Times of the clock. */
+/* Each purchase counts half as much for every half-life it lies before the shopper's last one.
+ * Times of the clock. */
 int contender_habit(const char *name, const struct dataset *train, struct contender *out,
                     struct error *err) WARN_UNUSED;
 /* How often the shopper had it; .999 n_j / (largest n + 1) fills up and breaks ties (GP-TopFreq).

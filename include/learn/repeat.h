@@ -22,6 +22,7 @@
 #define LEARN_REPEAT_H
 
 #include "data/dataset.h"
+#include "data/histories.h"
 
 enum repeat_feature {
     REPEAT_TIMES,
@@ -70,8 +71,12 @@ struct repeat_evidence repeat_score(const struct repeat_model *m, const struct r
 uint32_t repeat_items(const uint32_t *item, const int64_t *time_ms, uint32_t count,
                       struct repeat_item *out);
 
-/* ERR_NOMEM. No users or no repeated purchase leaves the defaults. */
-int repeat_build(const struct dataset *d, struct repeat_model *out, struct error *err) WARN_UNUSED;
+/* `h`: the histories of d's users, if there are some already; NULL: they are made. ERR_NOMEM. No
+ * users or no repeated purchase leaves the defaults. */
+int repeat_build(const struct dataset *d, const struct histories *h, struct repeat_model *out,
+                 struct error *err) WARN_UNUSED;
+/* What is said of items of which nothing is known. ERR_NOMEM. */
+int repeat_defaults(uint32_t items, struct repeat_model *out, struct error *err) WARN_UNUSED;
 void repeat_deinit(struct repeat_model *m);
 size_t repeat_bytes(const struct repeat_model *m);
 

@@ -197,6 +197,15 @@ static int step_next(struct build *b, struct build_step *cost, struct error *err
     return rc ? rc : count_histories(&b->sources.histories, b->m->item_count, &b->m->buyers, err);
 }
 
+static int step_repeat(struct build *b, struct build_step *cost, struct error *err)
+{
+    const struct histories *h = &b->sources.histories;
+    int rc = repeat_build(b->d, h->start ? h : NULL, &b->m->repeat, err);
+    cost->count = b->m->repeat.shoppers;
+    cost->bytes = rc ? 0 : repeat_bytes(&b->m->repeat);
+    return rc;
+}
+
 static int step_visits(struct build *b, struct build_step *cost, struct error *err)
 {
     const struct histories *visits = &b->sources.visits;
@@ -219,7 +228,8 @@ static const struct step steps[] = {
     {"itemsets", step_itemsets}, {"rules", step_rules},
     {"orders", step_orders},     {"alike", step_alike},
     {"shoppers", step_shoppers}, {"next", step_next},
-    {"visits", step_visits},     {"seal", step_seal},
+    {"repeat", step_repeat},     {"visits", step_visits},
+    {"seal", step_seal},
 };
 #define STEP_COUNT (sizeof steps / sizeof *steps)
 _Static_assert(STEP_COUNT <= BUILD_STEPS_MAX, "the report has room for all steps");

@@ -33,7 +33,7 @@
 #define RULE_SORT_BYTES    32 /* while one order is made: entries and the sort's copy */
 #define POPULARITY_BYTES   28
 #define EVENT_BYTES        21 /* item, time, action, and the start of a session of one */
-#define ITEM_BYTES         32 /* slot, buyers, priors */
+#define ITEM_BYTES         48 /* slot, buyers, visits, priors, and what is bought again */
 #define ROW_ENTRY_BYTES    12 /* column, value, evidence */
 #define VISIT_EVENT_BYTES  8  /* item and weight; starts beside */
 #define HISTORY_LINE_BYTES 12 /* item and time */

@@ -38,6 +38,7 @@ static void model_free(struct model *m)
     }
     free(m->buyers);
     free(m->visits);
+    repeat_deinit(&m->repeat);
     embeddings_deinit(&m->vectors);
     ruletrie_deinit(&m->trie);
     strong_rules_deinit(&m->strong);
@@ -89,7 +90,7 @@ static int complete_matrices(struct model *m, struct error *err)
     if ((!m->buyers && !MEM_ZNEW(m->buyers, m->item_count)) ||
         (!m->visits && !MEM_ZNEW(m->visits, m->item_count)))
         return error_set(err, ERR_NOMEM, "model: out of memory");
-    return 0;
+    return m->repeat.gap_days ? 0 : repeat_defaults(m->item_count, &m->repeat, err);
 }
 
 static int build_prior(const struct model *m, const struct mix *mix, struct prior *out,

@@ -159,6 +159,18 @@ static int check_recipe(const struct model *m, struct error *err)
     return 0;
 }
 
+static bool repeats_are_good(const struct repeat_model *r)
+{
+    bool good = r->usual_gap_days > 0 && isfinite(r->usual_gap_days) && r->usual_rate > 0 &&
+                r->usual_rate <= 1 && isfinite(r->no_demand) && isfinite(r->bias);
+    for (int f = 0; f < REPEAT_FEATURES; f++)
+        good = good && isfinite(r->weight[f]);
+    for (uint32_t i = 0; good && i < r->item_count; i++)
+        good = r->gap_days[i] > 0 && isfinite(r->gap_days[i]) && r->rate[i] > 0 &&
+               r->rate[i] <= 1 && isfinite(r->demand[i]);
+    return good;
+}
+
 static int check_vectors(const struct model *m, struct error *err)
 {
     const struct embeddings *v = &m->vectors;
@@ -192,5 +204,7 @@ int model_check(const struct model *m, struct error *err)
         rc = check_matrix(m, (enum matrix_kind)k, err);
     if (rc)
         return rc;
+    if (m->repeat.item_count != m->item_count || !repeats_are_good(&m->repeat))
+        return corrupt(err, "what is bought again is not told by numbers in their range");
     return check_vectors(m, err);
 }

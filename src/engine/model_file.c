@@ -90,6 +90,9 @@ static const struct section sections[] = {
     SECTION("rules.by_q", rule_order[SORT_Q], PER_RULE),
     SECTION("buyers", buyers, PER_ITEM),
     SECTION("visits", visits, PER_ITEM),
+    SECTION("repeat.gap_days", repeat.gap_days, PER_ITEM),
+    SECTION("repeat.rate", repeat.rate, PER_ITEM),
+    SECTION("repeat.demand", repeat.demand, PER_ITEM),
     MATRIX("orders", MATRIX_ORDERS),
     MATRIX("shoppers", MATRIX_SHOPPERS),
     MATRIX("next", MATRIX_NEXT),
@@ -122,6 +125,33 @@ static struct header header_of(const struct model *m)
     for (int k = 0; k < MATRIX_COUNT; k++)
         h.entries[k] = csr_entries(&m->matrices[k].rows);
     return h;
+}
+
+/* The part "repeat": what is said of all items. */
+struct repeat_part {
+    float usual_gap_days, usual_rate, no_demand, weight[REPEAT_FEATURES], bias;
+    uint32_t shoppers;
+};
+
+static struct repeat_part repeat_part_of(const struct repeat_model *m)
+{
+    struct repeat_part part = {.usual_gap_days = m->usual_gap_days,
+                               .usual_rate = m->usual_rate,
+                               .no_demand = m->no_demand,
+                               .bias = m->bias,
+                               .shoppers = m->shoppers};
+    memcpy(part.weight, m->weight, sizeof part.weight);
+    return part;
+}
+
+static void take_repeat_part(struct repeat_model *m, const struct repeat_part *part)
+{
+    m->usual_gap_days = part->usual_gap_days;
+    m->usual_rate = part->usual_rate;
+    m->no_demand = part->no_demand;
+    m->bias = part->bias;
+    m->shoppers = part->shoppers;
+    memcpy(m->weight, part->weight, sizeof part->weight);
 }
 
 static uint64_t length_of(const struct header *h, int length)
@@ -178,6 +208,9 @@ int model_save(const struct model *m, const struct model_sink *sink, struct erro
     int rc = sink->put(sink->context, "header", &h, sizeof h, err);
     if (rc == 0)
         rc = sink->put(sink->context, "recipe", &m->recipe, sizeof m->recipe, err);
+    struct repeat_part repeat = repeat_part_of(&m->repeat);
+    if (rc == 0)
+        rc = sink->put(sink->context, "repeat", &repeat, sizeof repeat, err);
     for (size_t x = 0; x < SECTION_COUNT && rc == 0; x++) {
         const struct section *s = &sections[x];
         uint64_t bytes = length_of(&h, s->length) * s->size;
@@ -263,6 +296,7 @@ static void take_header(struct model *m, const struct header *h)
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;
     m->visit_count = h->visit_count;
+    m->repeat.item_count = h->item_count;
     for (int k = 0; k < MATRIX_COUNT; k++)
         m->matrices[k].rows.rows = m->matrices[k].rows.cols = h->item_count;
 }
@@ -289,8 +323,14 @@ static int load_sections(struct model *m, const struct model_source *source, str
     rc = check_size(source, "recipe", 1, sizeof m->recipe, err);
     if (rc == 0)
         rc = read_part(source, "recipe", &m->recipe, sizeof m->recipe, err);
+    struct repeat_part repeat;
+    if (rc == 0)
+        rc = check_size(source, "repeat", 1, sizeof repeat, err);
+    if (rc == 0)
+        rc = read_part(source, "repeat", &repeat, sizeof repeat, err);
     if (rc)
         return rc;
+    take_repeat_part(&m->repeat, &repeat);
     for (size_t x = 0; x < SECTION_COUNT; x++) {
         rc = load_section(m, &sections[x], length_of(&h, sections[x].length), source, err);
         if (rc)

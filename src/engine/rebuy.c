@@ -1,7 +1,7 @@
-/* What this shopper buys again: only what they bought, by how often and how lately. A history is a
- * few hundred lines at most, so everything is done over it: sorted by item, one pass makes a habit
- * of each item's purchases. Ages are counted from the shopper's last purchase, so that an answer
- * does not change with the clock. */
+/* What this shopper buys again: only what they bought, by how likely their next order holds it
+ * (learn/repeat.h). A history is a few hundred lines at most, so everything is done over it: sorted
+ * by item, one pass makes a habit of each item's purchases. Now is the newest order that the model
+ * or the shopper's history has, so that an answer does not change with the clock. */
 #include "recommend_internal.h"
 
 #include <assert.h>
@@ -32,6 +32,13 @@ static int best_first(const void *a, const void *b)
     return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
+static int64_t newest_ms(const struct request *r)
+{
+    const struct shopper *who = r->q->shopper;
+    int64_t last_ms = who->lines[who->line_count - 1].time_s * INT64_C(1000);
+    return last_ms > r->m->popularity.now_ms ? last_ms : r->m->popularity.now_ms;
+}
+
 /* The habits of a history, in order of slot. */
 static uint32_t find_habits(const struct request *r, struct habit out[LIMIT_HISTORY_LINES])
 {
@@ -41,17 +48,19 @@ static uint32_t find_habits(const struct request *r, struct habit out[LIMIT_HIST
     assert(who->line_count <= LIMIT_HISTORY_LINES);
     if (who->line_count == 0)
         return 0;
-    uint32_t last_s = who->lines[who->line_count - 1].time_s;
+    int64_t now_ms = newest_ms(r);
     memcpy(lines, who->lines, who->line_count * sizeof *lines);
     qsort(lines, who->line_count, sizeof *lines, by_slot);
     for (uint32_t i = 0; i < who->line_count;) {
-        uint32_t slot = lines[i].slot;
-        double sum = 0;
-        for (; i < who->line_count && lines[i].slot == slot; i++)
-            sum += exp2(-(double)(last_s - lines[i].time_s) / REBUY_HALF_LIFE_S);
-        uint32_t item = model_item_of_slot(r->m, slot);
-        uint32_t rank = item == DICT_NONE ? UINT32_MAX : r->m->popularity.rank[item];
-        out[count++] = (struct habit){(float)(sum / (1 + sum)), slot, item, rank};
+        uint32_t slot = lines[i].slot, item = model_item_of_slot(r->m, slot);
+        struct repeat_item had = {.item = item == DICT_NONE ? REPEAT_NO_ITEM : item,
+                                  .first_ms = lines[i].time_s * INT64_C(1000)};
+        for (; i < who->line_count && lines[i].slot == slot; i++) {
+            had.times += had.times == 0 || had.last_ms != lines[i].time_s * INT64_C(1000);
+            had.last_ms = lines[i].time_s * INT64_C(1000);
+        }
+        out[count++] = (struct habit){repeat_score(&r->m->repeat, &had, now_ms).score, slot, item,
+                                      item == DICT_NONE ? UINT32_MAX : r->m->popularity.rank[item]};
     }
     return count;
 }

@@ -109,7 +109,7 @@ static void score_habit(void *context, const struct split *split, uint32_t quest
     memset(scores, 0, s->item_count * sizeof *scores);
     for (uint64_t k = history.begin; k < history.end; k++) {
         double age_s = (double)(q->time_ms[history.end - 1] - q->time_ms[k]) / 1000;
-        scores[q->item[k]] += (float)exp2(-age_s / REBUY_HALF_LIFE_S);
+        scores[q->item[k]] += (float)exp2(-age_s / HABIT_HALF_LIFE_S);
     }
 }
 

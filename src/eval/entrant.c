@@ -150,7 +150,7 @@ static const struct entrant entrants[] = {
      .needs_past = true,
      .train = train_frequency},
     {.name = "habit",
-     .about = "what basketd serves for rebuy: how often and how lately the shopper had it",
+     .about = "how often and how lately the shopper had it",
      .needs_order = true,
      .needs_times = true,
      .needs_past = true,
@@ -276,7 +276,7 @@ const char *entrant_problem(const struct entrant *l, const struct split_params *
     if (l->needs_past && split->task == TASK_BASKET && split->anonymous)
         return "needs to know the shopper, who is anonymous here";
     if (l->not_rebuy && split->task == TASK_REBUY)
-        return "suggests what goes with other items: habit is what rebuy serves";
+        return "suggests what goes with other items: repeat is what rebuy serves";
     if (l->only_rebuy && split->task != TASK_REBUY)
         return "is what rebuy serves, and asked nothing else";
     if (l->needs_past && split->task == TASK_PERSONAL && !split->bought)

@@ -63,7 +63,7 @@ static int prepare_repeat(struct state *s, const struct training *t, struct erro
     for (uint32_t w = 0; w < parallel_workers(t->threads); w++)
         if (!MEM_NEW(s->room[w], most))
             return error_set(err, ERR_NOMEM, "contender: out of memory");
-    return repeat_build(&t->split.train, &s->repeat, err);
+    return repeat_build(&t->split.train, &t->histories, &s->repeat, err);
 }
 
 static int prepare_tifu(struct state *s, const struct training *t, struct error *err)

@@ -127,7 +127,7 @@ static struct block *block_new(const struct pairs *p, uint32_t least, struct blo
     b->room.column = b->memory;
     b->room.count = b->memory + room;
     if (p->unit_mass)
-        b->room.mass = (float *)(b->memory + 2 * (size_t)room);
+        b->room.mass = (void *)(b->memory + 2 * (size_t)room);
     return b;
 }
 

@@ -274,20 +274,29 @@ int repeat_count(const struct dataset *d, const struct histories *h, uint32_t ba
     return good ? 0 : out_of_memory(err);
 }
 
-int repeat_build(const struct dataset *d, struct repeat_model *out, struct error *err)
+int repeat_build(const struct dataset *d, const struct histories *h, struct repeat_model *out,
+                 struct error *err)
 {
-    struct histories h;
+    struct histories made = {0};
     struct repeat_model m = {0};
-    int rc = histories_of_users(d, &h, err);
-    if (rc)
-        return rc;
-    rc = repeat_count(d, &h, d->basket_count, INT64_MAX, &m, err);
+    int rc = h ? 0 : histories_of_users(d, &made, err);
+    h = h ? h : &made;
     if (rc == 0)
-        rc = repeat_fit(d, &h, &m, err);
-    histories_deinit(&h);
+        rc = repeat_count(d, h, d->basket_count, INT64_MAX, &m, err);
+    if (rc == 0)
+        rc = repeat_fit(d, h, &m, err);
+    histories_deinit(&made);
     if (rc)
         repeat_deinit(&m);
     else
         *out = m;
     return rc;
+}
+
+int repeat_defaults(uint32_t items, struct repeat_model *out, struct error *err)
+{
+    const struct dataset nothing = {.item_count = items};
+    uint64_t start = 0;
+    const struct histories nobody = {.item_count = items, .start = &start};
+    return repeat_count(&nothing, &nobody, 0, INT64_MAX, out, err);
 }

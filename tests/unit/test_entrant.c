@@ -132,11 +132,10 @@ static void popularity_counts_orders_of_its_window(void **state)
     dataset_deinit(&d);
 }
 
-/* Of every weight: the sum over the context of the weights of pairs, newest items counting most. */
-/* Orders 90 days apart, the half-life of rebuy: of item 1 three times, of 2 and of 3 once. */
-static void habit_is_what_rebuy_serves(void **state)
+/* Orders 90 days apart, the half-life: of item 1 three times, of 2 and of 3 once. */
+static void habit_is_the_sum_of_decayed_purchases(void **state)
 {
-    const int64_t step_ms = REBUY_HALF_LIFE_S * 1000LL;
+    const int64_t step_ms = HABIT_HALF_LIFE_S * 1000LL;
     const uint32_t keys[] = {1, 2, 3, 1};
     struct dataset d;
     struct split s;
@@ -312,7 +311,7 @@ int main(void)
         cmocka_unit_test(names_are_found_and_different),
         cmocka_unit_test(what_an_entrant_lacks_is_said),
         cmocka_unit_test(popularity_counts_orders_of_its_window),
-        cmocka_unit_test(habit_is_what_rebuy_serves),
+        cmocka_unit_test(habit_is_the_sum_of_decayed_purchases),
         cmocka_unit_test(weights_of_pairs_add_up),
         cmocka_unit_test(vectors_are_multiplied_item_by_item),
         cmocka_unit_test(rows_cut_at_two_hundred_rank_as_whole_ones),

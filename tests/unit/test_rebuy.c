@@ -72,9 +72,11 @@ static void items_the_model_never_saw_are_answered(void **state)
     struct shopper who = {.lines = lines, .line_count = 3};
     struct answer a = rebuy(&t, &q, &who, s);
     assert_int_equal(a.count, 2);
-    assert_int_equal(a.items[0].slot, slot);
-    assert_int_equal(a.items[0].item, DICT_NONE);
-    assert_int_equal(a.items[0].because.count, 2);
+    const struct suggestion *new = &a.items[a.items[1].slot == slot];
+    assert_int_equal(new->slot, slot);
+    assert_int_equal(new->item, DICT_NONE);
+    assert_int_equal(new->because.count, 2);
+    assert_true(new->score > 0);
     ask(&q, SURFACE_REBUY, "b",
         "fresh"); /* what is held may be bought again; what is excluded not */
     q.q.shopper = &who;
@@ -105,8 +107,8 @@ static void who_has_no_history_gets_popular_items_and_the_reason(void **state)
     scratch_free(s);
 }
 
-/* Each item of the shop scored by itself from all lines. */
-static void scores_are_the_decayed_purchases(void **state)
+/* Each item of the shop by itself, from all lines: what learn/repeat says of its purchases. */
+static void scores_are_how_likely_the_next_order_has_it(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     struct tinyshop t;
@@ -119,22 +121,31 @@ static void scores_are_the_decayed_purchases(void **state)
     for (uint32_t round = 0; round < 300; round++) {
         struct purchase lines[60];
         uint32_t count = 1 + rng_below(&r, 60), time_s = 1000000;
+        if (round % 2) /* later than the model */
+            time_s += (uint32_t)(t.m->popularity.now_ms / 1000);
         for (uint32_t i = 0; i < count; i++) {
             time_s += rng_below(&r, 20) * DAY_S;
             lines[i] = (struct purchase){slot_of(&t, names[rng_below(&r, 8)]), time_s, i};
         }
         struct shopper who = {.lines = lines, .line_count = (uint16_t)count};
         struct answer a = rebuy(&t, &q, &who, s);
+        int64_t now_ms = round % 2 ? time_s * INT64_C(1000) : t.m->popularity.now_ms;
         float before = 2;
         uint64_t explained = 0;
         for (uint32_t x = 0; x < a.count; x++) {
-            double sum = 0;
-            for (uint32_t i = 0; i < count; i++)
-                if (lines[i].slot == a.items[x].slot)
-                    sum += pow(0.5, (time_s - lines[i].time_s) / (double)REBUY_HALF_LIFE_S);
-            assert_true(sum > 0 && fabs(sum / (1 + sum) - (double)a.items[x].score) < 1e-5);
-            assert_true(a.items[x].score <= before);
-            before = a.items[x].score;
+            struct repeat_item had = {.item = a.items[x].item, .first_ms = INT64_MAX};
+            for (uint32_t i = 0; i < count; i++) {
+                int64_t time_ms = lines[i].time_s * INT64_C(1000);
+                if (lines[i].slot != a.items[x].slot)
+                    continue;
+                had.times += time_ms != had.last_ms;
+                had.first_ms = time_ms < had.first_ms ? time_ms : had.first_ms;
+                had.last_ms = time_ms;
+            }
+            float score = repeat_score(&t.m->repeat, &had, now_ms).score;
+            assert_true(fabsf(score - a.items[x].score) < 1e-6f);
+            assert_true(score > 0 && score <= before);
+            before = score;
             explained += a.items[x].because.count;
         }
         assert_int_equal(explained, count);
@@ -184,7 +195,7 @@ int main(void)
         cmocka_unit_test(habits_come_back_with_their_dates),
         cmocka_unit_test(items_the_model_never_saw_are_answered),
         cmocka_unit_test(who_has_no_history_gets_popular_items_and_the_reason),
-        cmocka_unit_test(scores_are_the_decayed_purchases),
+        cmocka_unit_test(scores_are_how_likely_the_next_order_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

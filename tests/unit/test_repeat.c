@@ -87,7 +87,7 @@ static void gaps_rates_and_demand_equal_the_plain_way(void **state)
         struct dataset d;
         struct repeat_model m;
         random_orders(seed, 10 + 20 * (uint32_t)seed, &d);
-        assert_int_equal(repeat_build(&d, &m, NULL), 0);
+        assert_int_equal(repeat_build(&d, NULL, &m, NULL), 0);
         double buyers = 0, again = 0, recent = 0;
         uint32_t all = plain_gaps(&d, UINT32_MAX, gap, &buyers, &again);
         double usual = all ? plain_median(gap, all) : 30, rate = (again + 1) / (buyers + 2);
@@ -138,7 +138,7 @@ static void a_score_is_the_logistic_of_its_features(void **state)
     struct dataset d;
     struct repeat_model m;
     random_orders(3, 300, &d);
-    assert_int_equal(repeat_build(&d, &m, NULL), 0);
+    assert_int_equal(repeat_build(&d, NULL, &m, NULL), 0);
     int64_t now = 200 * DAY_MS;
     for (uint32_t times = 1; times < 5; times++) {
         for (uint32_t i = 0; i <= d.item_count; i++) {
@@ -179,7 +179,7 @@ static void with_nothing_to_learn_from_the_defaults_stay(void **state)
     for (uint32_t b = 0; b < 10; b++)
         assert_int_equal(dataset_add(&d, b, 0, &(uint32_t){1 + b % 3}, 1, NULL), 0);
     assert_int_equal(dataset_finish(&d, NULL), 0);
-    assert_int_equal(repeat_build(&d, &m, NULL), 0);
+    assert_int_equal(repeat_build(&d, NULL, &m, NULL), 0);
     assert_int_equal(m.shoppers, 0);
     assert_true(m.weight[REPEAT_TIMES] == 0.6f && m.bias == -0.6f);
     assert_true(m.usual_gap_days == 30);
@@ -189,7 +189,7 @@ static void with_nothing_to_learn_from_the_defaults_stay(void **state)
     dataset_deinit(&d);
     assert_int_equal(dataset_init(&d, NULL, NULL), 0);
     assert_int_equal(dataset_finish(&d, NULL), 0);
-    assert_int_equal(repeat_build(&d, &m, NULL), 0);
+    assert_int_equal(repeat_build(&d, NULL, &m, NULL), 0);
     repeat_deinit(&m);
     dataset_deinit(&d);
 }
@@ -212,7 +212,7 @@ static void what_is_due_is_learnt_where_shoppers_have_rhythm(void **state)
         }
     }
     assert_int_equal(dataset_finish(&d, NULL), 0);
-    assert_int_equal(repeat_build(&d, &m, NULL), 0);
+    assert_int_equal(repeat_build(&d, NULL, &m, NULL), 0);
     assert_int_equal(m.shoppers, 60);
     for (uint32_t i = 0; i < d.item_count; i++)
         assert_true(fabs(m.gap_days[i] / (i + 5.0) - 1) < 0.2);
@@ -233,7 +233,7 @@ static void every_failed_allocation_is_reported(void **state)
     {
         struct repeat_model m;
         struct error err = ERROR_INIT;
-        int rc = repeat_build(&d, &m, &err);
+        int rc = repeat_build(&d, NULL, &m, &err);
         assert_int_equal(rc, oom_fired() ? ERR_NOMEM : 0);
         if (rc == 0)
             repeat_deinit(&m);
@@ -275,7 +275,7 @@ static void uci_repeats_are_found_better_than_by_frequency(void **state)
         return;
     }
     struct repeat_model m;
-    assert_int_equal(repeat_build(&n.train, &m, NULL), 0);
+    assert_int_equal(repeat_build(&n.train, NULL, &m, NULL), 0);
     s.m = &m;
     struct recall base = nextorders_recall(&n, "GP-TopFreq", score_personal, &n.train);
     struct recall learnt = nextorders_recall(&n, "repeat", score_repeats, &s);
