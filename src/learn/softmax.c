@@ -73,12 +73,6 @@ static float *vector_of(const struct side *s, uint32_t item, uint32_t dimensions
     return s->vector + (size_t)item * dimensions;
 }
 
-static void add(float *to, const float *from, float by, uint32_t dimensions)
-{
-    for (uint32_t k = 0; k < dimensions; k++)
-        to[k] += by * from[k];
-}
-
 /* Where the gradient of an item's vector is summed up. */
 static float *gradient_of(struct side *s, uint32_t item, uint32_t dimensions)
 {
@@ -119,7 +113,7 @@ static void gather_batch(struct trainer *t, const struct place *places)
         t->target[b] = t->h->item[t->h->start[places[b].row] + places[b].at];
         memset(u, 0, d * sizeof *u);
         for (uint32_t k = 0; k < c->count; k++)
-            add(u, vector_of(&t->in, c->item[k], d), c->weight[k], d);
+            vectors_add(u, vector_of(&t->in, c->item[k], d), c->weight[k], d);
     }
     for (uint32_t n = 0; n < t->p.negatives; n++) {
         t->negative[n] = rng_below(&t->rng, t->items);
@@ -151,18 +145,18 @@ static void add_gradients(struct trainer *t, const float *missing)
 {
     uint32_t d = t->p.dimensions;
     for (uint32_t n = 0; n < t->p.negatives; n++)
-        add(gradient_of(&t->out, t->negative[n], d), t->dnegatives + (size_t)n * d, 1, d);
+        vectors_add(gradient_of(&t->out, t->negative[n], d), t->dnegatives + (size_t)n * d, 1, d);
     for (uint32_t b = 0; b < t->count; b++) {
         const struct context *c = &t->context[b];
         const float *target = vector_of(&t->out, t->target[b], d);
         float *du = t->du + (size_t)b * d, *gradient = gradient_of(&t->out, t->target[b], d);
-        add(du, target, -missing[b], d);
-        add(gradient, t->u + (size_t)b * d, -missing[b], d);
-        add(gradient, target, t->p.shrink, d);
+        vectors_add(du, target, -missing[b], d);
+        vectors_add(gradient, t->u + (size_t)b * d, -missing[b], d);
+        vectors_add(gradient, target, t->p.shrink, d);
         for (uint32_t k = 0; k < c->count; k++) {
             gradient = gradient_of(&t->in, c->item[k], d);
-            add(gradient, du, c->weight[k], d);
-            add(gradient, vector_of(&t->in, c->item[k], d), t->p.shrink, d);
+            vectors_add(gradient, du, c->weight[k], d);
+            vectors_add(gradient, vector_of(&t->in, c->item[k], d), t->p.shrink, d);
         }
     }
 }
@@ -174,8 +168,8 @@ static void move(struct side *s, float rate, uint32_t dimensions)
         uint32_t item = s->item[k];
         s->square[item] += vectors_dot(gradient, gradient, dimensions) / (float)dimensions;
         if (s->square[item] > 0)
-            add(vector_of(s, item, dimensions), gradient, -rate / sqrtf(s->square[item]),
-                dimensions);
+            vectors_add(vector_of(s, item, dimensions), gradient, -rate / sqrtf(s->square[item]),
+                        dimensions);
         s->slot[item] = 0;
     }
     s->count = 0;

@@ -36,6 +36,23 @@ float vectors_dot(const float *a, const float *b, uint32_t dimensions)
     return (sum[0] + sum[1]) + (sum[2] + sum[3]) + (sum[4] + sum[5]) + (sum[6] + sum[7]);
 }
 
+/* As wide as the smallest vector registers. */
+typedef float lanes __attribute__((vector_size(16)));
+#define WIDTH (sizeof(lanes) / sizeof(float))
+
+void vectors_add(float *to, const float *from, float by, uint32_t dimensions)
+{
+    uint32_t k = 0;
+    for (lanes x, y; k + WIDTH <= dimensions; k += WIDTH) {
+        memcpy(&x, to + k, sizeof x);
+        memcpy(&y, from + k, sizeof y);
+        x += y * by;
+        memcpy(to + k, &x, sizeof x);
+    }
+    for (; k < dimensions; k++)
+        to[k] += by * from[k];
+}
+
 float vectors_scale(const float *v, uint32_t dimensions)
 {
     float square = vectors_dot(v, v, dimensions);

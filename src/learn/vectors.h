@@ -7,6 +7,9 @@
 
 float vectors_dot(const float *a, const float *b, uint32_t dimensions);
 
+/* to += by from; they do not overlap. */
+void vectors_add(float *to, const float *from, float by, uint32_t dimensions);
+
 /* One over the length; 0 for no length. */
 float vectors_scale(const float *v, uint32_t dimensions);
 
