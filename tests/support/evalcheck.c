@@ -109,7 +109,7 @@ void evalcheck_tuned(const uint8_t *data, size_t size)
     must(mkdtemp(directory) != NULL, "a directory");
     snprintf(path, sizeof path, "%s/tuned.json", directory);
     FILE *file = fopen(path, "w");
-    must(file && fwrite(data, 1, size, file) == size && fclose(file) == 0, "a file");
+    must(file && (size == 0 || fwrite(data, 1, size, file) == size) && fclose(file) == 0, "a file");
     int rc = tuning_menu(directory, 1 + (uint32_t)size * 97, &menu, &err);
     unlink(path);
     rmdir(directory);
