@@ -245,7 +245,8 @@ static double median_ns(struct store *s, enum storage storage, const uint32_t *b
     }
     must(sum > 0, "nothing was found");
     qsort(ns, questions, sizeof *ns, ascending);
-    return (double)ns[questions / 2];
+    uint32_t middle = questions / 2;
+    return (double)ns[middle];
 }
 
 /* In turn, the best of a few rounds: what else runs on the machine hits all alike. */
