@@ -18,8 +18,9 @@
 #include <stdatomic.h>
 
 /* What a matrix counts: its evidence. orders and alike: orders with both items; shoppers: shoppers
- * who bought both; next: shoppers who bought the row's item and the column's after it. Shoppers of
- * more than 1000 distinct items are not learnt from, nor counted. */
+ * who bought both; next: shoppers who bought the row's item and the column's after it; visits:
+ * those in which the column's was looked at after the row's. Shoppers of more than 1000 distinct
+ * items are not learnt from, nor counted. */
 struct matrix {
     struct csr rows; /* item -> best items; weights of either sign, largest first */
     uint32_t *both;  /* [entries] the evidence; >= 1, but for what low rank says of shoppers */

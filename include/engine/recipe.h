@@ -21,8 +21,7 @@ enum matrix_kind {
     MATRIX_VISITS,   /* looked at in one visit, this after that */
     MATRIX_COUNT
 };
-const char *
-matrix_name(enum matrix_kind kind); /* "orders", "shoppers", "next", "alike", "visits" */
+const char *matrix_name(enum matrix_kind kind); /* "orders", "shoppers", … */
 
 enum learner_kind {
     LEARNER_COSINE,

@@ -39,8 +39,8 @@ void sources_deinit(struct sources *s); /* may run twice */
 int sources_make(struct sources *s, enum matrix_kind kind, struct error *err) WARN_UNUSED;
 
 /* The matrix as the recipe has it: its ingredients' rows added up, and the evidence of each entry.
- * An entry without evidence, a guess nobody can check, is left out. Outputs stay empty without
- * rows. */
+ * An entry without evidence, a guess nobody can check, is left out, but of shoppers. Outputs stay
+ * empty without rows. */
 int sources_combine(const struct sources *s, enum matrix_kind kind, const uint32_t *rank,
                     struct csr *rows, uint32_t **both, struct error *err) WARN_UNUSED;
 

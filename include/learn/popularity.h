@@ -24,9 +24,4 @@ int popularity_build(const struct dataset *d, int64_t now_ms, struct popularity 
  * the best seller's. */
 void popularity_prior(const struct popularity *p, float popular, float recent, float *prior);
 void popularity_deinit(struct popularity *p);
-
-/* What orders and events together say of each item now: each counts the weight of its kind, faded
- * by its half-life. now_ms 0: the newest basket; what is later counts as of now. */
-void popularity_interest(const struct dataset *d, int64_t now_ms,
-                         float *interest /* [item_count] */);
 #endif

@@ -178,20 +178,12 @@ static uint64_t sgns_bytes(const struct shop_size *s)
     return params.dimensions ? sgns_estimate_bytes(s->orders, &params) : 0;
 }
 
-static uint64_t lowrank_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
+/* Of a learner of vectors that takes so much: then come their rows. */
+static uint64_t rows_of_vectors_bytes(const struct shop_size *s, const struct ingredient *g,
+                                      uint32_t k, uint64_t training)
 {
-    struct lowrank_params params = {.dimensions = g->rank, .threads = s->params->threads};
     uint64_t items = s->orders->items, vectors = items * g->rank * 2 * sizeof(float);
-    return larger(lowrank_estimate_bytes(units_of(s, g->matrix), &params),
-                  embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
-}
-
-static uint64_t softmax_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
-{
-    struct softmax_params params = {.dimensions = g->rank};
-    uint64_t items = s->orders->items, vectors = items * g->rank * 2 * sizeof(float);
-    return larger(softmax_estimate_bytes(&s->shoppers, &params),
-                  embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
+    return larger(training, embeddings_rows_estimate_bytes(items, g->rank, k) + vectors);
 }
 
 /* While one ingredient's rows are made; all ridges of a matrix may be made at once. */
@@ -200,6 +192,8 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     static const float lambdas[RECIPE_INGREDIENTS_MAX];
     struct ridge_params ridge = {
         .neighbours = g->neighbours, .lambdas = lambdas, .keep = k, .threads = s->params->threads};
+    struct lowrank_params lowrank = {.dimensions = g->rank, .threads = s->params->threads};
+    struct softmax_params softmax = {.dimensions = g->rank};
     struct sequence_params sequence = {
         .distance = g->distance, .keep = k, .threads = s->params->threads};
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
@@ -217,9 +211,10 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
         return larger(sgns_bytes(s), embeddings_rows_estimate_bytes(s->orders->items, g->rank, k) +
                                          vectors_bytes(s));
     case LEARNER_LOWRANK:
-        return lowrank_bytes(s, g, k);
+        return rows_of_vectors_bytes(s, g, k,
+                                     lowrank_estimate_bytes(units_of(s, g->matrix), &lowrank));
     case LEARNER_SOFTMAX:
-        return softmax_bytes(s, g, k);
+        return rows_of_vectors_bytes(s, g, k, softmax_estimate_bytes(&s->shoppers, &softmax));
     case LEARNER_SEQUENCE:
         sequence.by_time = g->matrix != MATRIX_VISITS;
         return sequence_estimate_bytes(units_of(s, g->matrix), &sequence);

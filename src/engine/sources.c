@@ -88,10 +88,24 @@ static int make_ridges(struct sources *s, uint32_t x, const struct cooc *pairs, 
     return rc;
 }
 
+/* The rows of ingredient x from its vectors, which stay the caller's. */
+static int take_vectors(struct sources *s, uint32_t x, const struct embeddings *vectors,
+                        enum embeddings_weight weight, struct error *err)
+{
+    const struct embeddings_rows_params best = {.k = sources_keep(s),
+                                                .weight = weight,
+                                                .threads = s->params.threads,
+                                                .progress = s->params.progress};
+    struct csr made;
+    int rc = embeddings_rows(vectors, &best, &made, err);
+    if (rc == 0)
+        take_rows(s, x, made);
+    return rc;
+}
+
 static int make_embeddings(struct sources *s, uint32_t x, struct error *err)
 {
     struct sgns_params params = *s->params.sgns;
-    struct csr made;
     params.dimensions = s->recipe->ingredients[x].rank;
     params.threads = s->params.threads;
     params.progress = s->params.progress;
@@ -100,13 +114,7 @@ static int make_embeddings(struct sources *s, uint32_t x, struct error *err)
         embeddings_deinit(&s->vectors);
         rc = sgns_train(s->d, &params, &s->vectors, err);
     }
-    const struct embeddings_rows_params best = {
-        .k = sources_keep(s), .threads = s->params.threads, .progress = s->params.progress};
-    if (rc == 0)
-        rc = embeddings_rows(&s->vectors, &best, &made, err);
-    if (rc == 0)
-        take_rows(s, x, made);
-    return rc;
+    return rc ? rc : take_vectors(s, x, &s->vectors, EMBEDDINGS_ODDS, err);
 }
 
 static int make_lowrank(struct sources *s, uint32_t x, const struct csr *units, struct error *err)
@@ -114,19 +122,12 @@ static int make_lowrank(struct sources *s, uint32_t x, const struct csr *units, 
     const struct lowrank_params params = {.dimensions = s->recipe->ingredients[x].rank,
                                           .threads = s->params.threads,
                                           .progress = s->params.progress};
-    const struct embeddings_rows_params best = {.k = sources_keep(s),
-                                                .weight = EMBEDDINGS_SCORE,
-                                                .threads = s->params.threads,
-                                                .progress = s->params.progress};
     struct embeddings vectors;
-    struct csr made;
     int rc = lowrank_train(units, &params, &vectors, NULL, err);
     if (rc)
         return rc;
-    rc = embeddings_rows(&vectors, &best, &made, err);
+    rc = take_vectors(s, x, &vectors, EMBEDDINGS_SCORE, err);
     embeddings_deinit(&vectors);
-    if (rc == 0)
-        take_rows(s, x, made);
     return rc;
 }
 
@@ -134,19 +135,12 @@ static int make_softmax(struct sources *s, uint32_t x, struct error *err)
 {
     const struct softmax_params params = {.dimensions = s->recipe->ingredients[x].rank,
                                           .progress = s->params.progress};
-    const struct embeddings_rows_params best = {.k = sources_keep(s),
-                                                .weight = EMBEDDINGS_MARGIN,
-                                                .threads = s->params.threads,
-                                                .progress = s->params.progress};
     struct embeddings vectors;
-    struct csr made;
     int rc = softmax_train(&s->histories, &params, &vectors, err);
     if (rc)
         return rc;
-    rc = embeddings_rows(&vectors, &best, &made, err);
+    rc = take_vectors(s, x, &vectors, EMBEDDINGS_MARGIN, err);
     embeddings_deinit(&vectors);
-    if (rc == 0)
-        take_rows(s, x, made);
     return rc;
 }
 

@@ -85,9 +85,9 @@ static void move(struct fit *f, uint32_t x, float step)
  * learners one keeps a share. */
 static bool would_silence(const struct fit *f, uint32_t x, float step)
 {
-    if (x + 3 >= f->features || f->share[x] + step > 0)
+    if (x + OTHERS >= f->features || f->share[x] + step > 0)
         return false;
-    for (uint32_t y = 0; y + 3 < f->features; y++)
+    for (uint32_t y = 0; y + OTHERS < f->features; y++)
         if (y != x && f->share[y] > 0)
             return false;
     return true;
@@ -130,7 +130,7 @@ static uint32_t best_alone(struct fit *f)
     uint32_t best = 0;
     double most = -1;
     set_shares(f, none);
-    for (uint32_t x = 0; x + 3 < f->features; x++) {
+    for (uint32_t x = 0; x + OTHERS < f->features; x++) {
         double ndcg = try_move(f, x, 1);
         best = ndcg > most ? x : best;
         most = ndcg > most ? ndcg : most;
@@ -144,6 +144,8 @@ static double ascend_from_both(struct fit *f, double menu)
 {
     float found[FEATURES_MAX], alone[FEATURES_MAX] = {0};
     double most = ascend(f, menu);
+    if (f->features == OTHERS)
+        return most;
     memcpy(found, f->share, sizeof found);
     uint32_t best = best_alone(f);
     alone[best] = 1;
@@ -176,17 +178,24 @@ static void choose_features(struct fit *f, bool starting)
     f->share[f->features++] = mix->recent;
 }
 
+static bool has_rows(const struct fit *f, int matrix)
+{
+    for (uint32_t x = 0; x + OTHERS < f->features; x++)
+        if ((int)f->menu->ingredients[f->ingredient[x]].matrix == matrix)
+            return true;
+    return false;
+}
+
 /* Decays matrix by matrix, with the menu's shares. */
 static int choose_decays(struct fit *f, struct error *err)
 {
     static const float decays[] = {1, 0.9f, 0.8f, 0.7f, 0.6f, 0.5f, 0.4f};
-    const struct mix *mix = &f->menu->mixes[f->kind];
     choose_features(f, true);
     int rc = fit_describe(f, err);
     double best = rc ? 0 : try_move(f, 0, 0);
     for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
         float chosen = f->decay[k];
-        if (!(mix->weight[k] > 0) || chosen >= 1)
+        if (!has_rows(f, k) || chosen >= 1)
             continue;
         for (size_t x = 0; x < sizeof decays / sizeof *decays && rc == 0; x++) {
             f->decay[k] = decays[x];
@@ -266,7 +275,7 @@ static void write_recipe(const struct fit *f, struct recipe *out)
     const struct mix *old = &f->menu->mixes[f->kind];
     struct mix *mix = &out->mixes[f->kind];
     float share[RECIPE_INGREDIENTS_MAX] = {0};
-    for (uint32_t x = 0; x + 3 < f->features; x++)
+    for (uint32_t x = 0; x + OTHERS < f->features; x++)
         share[f->ingredient[x]] = f->share[x];
     out->ingredient_count = 0;
     for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
@@ -285,7 +294,7 @@ static void write_recipe(const struct fit *f, struct recipe *out)
     }
     mix->popular = f->share[f->features - 2];
     mix->recent = f->share[f->features - 1];
-    mix->habit = f->share[f->features - 3];
+    mix->habit = f->share[f->features - OTHERS];
 }
 
 static int fit_all(struct fit *f, const struct fit_params *params, struct fit_report *report,
@@ -313,7 +322,7 @@ static int make_matrices(struct fit *f, struct csr rows[MATRIX_COUNT], struct er
     int rc = 0;
     for (uint32_t x = 0; x < f->asked.ingredient_count; x++)
         f->asked.ingredients[x].share = 0;
-    for (uint32_t x = 0; x + 3 < f->features; x++)
+    for (uint32_t x = 0; x + OTHERS < f->features; x++)
         f->asked.ingredients[f->ingredient[x]].share = f->share[x];
     for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
         uint32_t *both = NULL;

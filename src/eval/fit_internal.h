@@ -8,7 +8,8 @@
 #define POPULAR      RECIPE_INGREDIENTS_MAX /* features behind the ingredients' */
 #define RECENT       (RECIPE_INGREDIENTS_MAX + 1)
 #define HABIT        (RECIPE_INGREDIENTS_MAX + 2)
-#define FEATURES_MAX (RECIPE_INGREDIENTS_MAX + 3)
+#define OTHERS       3 /* features behind the learners': habit, popular, recent */
+#define FEATURES_MAX (RECIPE_INGREDIENTS_MAX + OTHERS)
 
 struct candidates_of { /* one question's */
     uint32_t count, target_count;
@@ -27,7 +28,7 @@ struct fit {
     uint32_t *named;         /* [named_count] the most popular items */
     uint32_t named_count;
 
-    uint32_t features;                 /* in use, POPULAR and RECENT the last two */
+    uint32_t features;                 /* in use, HABIT, POPULAR and RECENT the last */
     uint32_t ingredient[FEATURES_MAX]; /* of a feature: index in the menu, POPULAR or RECENT */
     float share[FEATURES_MAX];
     float decay[MATRIX_COUNT];

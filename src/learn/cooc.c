@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "cooc_internal.h"
+#include "data/events.h"
 #include "select.h"
 
 #include <assert.h>
@@ -25,7 +26,6 @@
 #define DEFAULT_MAX_UNIT  1000
 #define PIECE_ROWS        64
 #define RANGES            12 /* of items, that are given pairs side by side */
-#define MS_PER_DAY        86400000.0
 
 /* The first of the columns that is not below `least`. */
 static uint32_t find_column(const struct row *row, uint32_t least)
@@ -153,6 +153,7 @@ static bool has_masses(const struct cooc_params *params)
 static int weigh_units(struct pairs *p, const struct cooc_params *params)
 {
     const struct csr *units = p->units;
+    const struct event_weight fading = {1, (double)params->half_life_days};
     int64_t newest = INT64_MIN;
     if (!has_masses(params))
         return 0;
@@ -166,8 +167,7 @@ static int weigh_units(struct pairs *p, const struct cooc_params *params)
         uint64_t size = units->start[u + 1] - units->start[u];
         double mass = size ? pow((double)size, -(double)params->unit_power) : 0;
         if (params->half_life_days > 0)
-            mass *= exp2((double)(params->time_ms[u] - newest) / MS_PER_DAY /
-                         (double)params->half_life_days);
+            mass *= event_weight_at(&fading, newest - params->time_ms[u]);
         p->unit_mass[u] = (float)mass;
         for (uint64_t e = units->start[u]; e < units->start[u + 1]; e++)
             p->out->item_mass[units->column[e]] += p->unit_mass[u];

@@ -153,20 +153,3 @@ void popularity_deinit(struct popularity *p)
     free(p->by_trend);
     *p = (struct popularity){0};
 }
-
-void popularity_interest(const struct dataset *d, int64_t now_ms, float *interest)
-{
-    const struct csr *baskets = &d->baskets;
-    const struct histories *rows = &d->sessions.rows;
-    now_ms = now_of(d, now_ms);
-    for (uint32_t i = 0; i < d->item_count; i++)
-        interest[i] = 0;
-    for (uint32_t b = 0; b < d->basket_count; b++) {
-        double weight = event_weight_at(&d->weights.of[ACTION_PURCHASE], now_ms - d->time_ms[b]);
-        for (uint64_t e = baskets->start[b]; e < baskets->start[b + 1]; e++)
-            interest[baskets->column[e]] += (float)weight;
-    }
-    for (uint64_t e = 0; e < sessions_events(&d->sessions); e++)
-        interest[rows->item[e]] += (float)event_weight_at(&d->weights.of[d->sessions.action[e]],
-                                                          now_ms - rows->time_ms[e]);
-}

@@ -220,6 +220,14 @@ char *shopkit_job(struct shopkit *k, int64_t id)
     return buf_detach(&op.json, &length);
 }
 
+void shopkit_job_has(struct shopkit *k, int64_t id, const char *text)
+{
+    char *json = shopkit_job(k, id);
+    if (!strstr(json, text))
+        fail_msg("no '%s' in %s", text, json);
+    free(json);
+}
+
 enum job_state shopkit_wait_job(struct shopkit *k, int64_t id)
 {
     for (int i = 0; i < 6000; i++, usleep(10000)) {

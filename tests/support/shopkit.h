@@ -39,6 +39,8 @@ uint32_t shopkit_bytes_in_files(struct shopkit *k, const char *bytes);
 
 /* The JSON of GET /jobs/{id} (0: the list), the caller frees. */
 char *shopkit_job(struct shopkit *k, int64_t id);
+/* Fails when the JSON of the job has not the text in it. */
+void shopkit_job_has(struct shopkit *k, int64_t id, const char *text);
 /* Waits until the job has ended and returns its state. */
 enum job_state shopkit_wait_job(struct shopkit *k, int64_t id);
 int64_t shopkit_submit_train(struct shopkit *k);

@@ -80,14 +80,6 @@ static int64_t order_count(void)
     return shopkit_count(&kit, "SELECT count(*) FROM orders");
 }
 
-static void assert_job_has(int64_t id, const char *text)
-{
-    char *json = shopkit_job(&kit, id);
-    if (!strstr(json, text))
-        fail_msg("no '%s' in %s", text, json);
-    free(json);
-}
-
 static int cancel(int64_t id, bool *was_running)
 {
     struct job_cancel_op op;
@@ -104,10 +96,10 @@ static void an_import_job_reports_and_deletes_its_spool_file(void **state)
     int64_t id = submit_orders("o", 3000);
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
     assert_int_equal(order_count(), 3000);
-    assert_job_has(id, "\"kind\":\"import\",\"state\":\"done\"");
-    assert_job_has(id, "\"report\":{\"orders\":{\"read\":3000,\"accepted\":3000,");
-    assert_job_has(id, "\"step\":null,\"done\":null,\"total\":null");
-    assert_job_has(id, "\"error\":null}");
+    shopkit_job_has(&kit, id, "\"kind\":\"import\",\"state\":\"done\"");
+    shopkit_job_has(&kit, id, "\"report\":{\"orders\":{\"read\":3000,\"accepted\":3000,");
+    shopkit_job_has(&kit, id, "\"step\":null,\"done\":null,\"total\":null");
+    shopkit_job_has(&kit, id, "\"error\":null}");
     for (int i = 0; i < 200 && spooled_files(); i++)
         usleep(10000);
     assert_int_equal(spooled_files(), 0);
@@ -119,8 +111,8 @@ static void a_strict_import_with_a_bad_line_fails_with_its_report(void **state)
     int64_t id = shopkit_submit_import(
         &kit, "{\"order_id\":\"1\",\"items\":[{\"item_id\":\"a\"}]}\nbad\n", true);
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_FAILED);
-    assert_job_has(id, "\"error\":\"strict: 1 bad lines, nothing was written\"");
-    assert_job_has(id, "\"errors\":[{\"line\":2,");
+    shopkit_job_has(&kit, id, "\"error\":\"strict: 1 bad lines, nothing was written\"");
+    shopkit_job_has(&kit, id, "\"errors\":[{\"line\":2,");
     assert_int_equal(order_count(), 0);
 }
 
@@ -178,9 +170,9 @@ static void a_running_import_shows_how_far_it_is(void **state)
     int64_t id = submit_orders("a", 60000);
     for (int i = 0; i < 500 && order_count() == 0; i++)
         usleep(1000);
-    assert_job_has(id, "\"state\":\"running\"");
-    assert_job_has(id, "\"step\":\"reading\"");
-    assert_job_has(id, "\"report\":null");
+    shopkit_job_has(&kit, id, "\"state\":\"running\"");
+    shopkit_job_has(&kit, id, "\"step\":\"reading\"");
+    shopkit_job_has(&kit, id, "\"report\":null");
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
     assert_int_equal(order_count(), 60000);
 }
@@ -218,8 +210,8 @@ static void a_training_job_reports(void **state)
     shopkit_orders(&kit, "o", 300, 40, 2);
     int64_t id = shopkit_submit_train(&kit);
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
-    assert_job_has(id, "\"kind\":\"train\"");
-    assert_job_has(id, "\"report\":{\"model\":1,");
+    shopkit_job_has(&kit, id, "\"kind\":\"train\"");
+    shopkit_job_has(&kit, id, "\"report\":{\"model\":1,");
 }
 
 static void a_training_without_orders_fails_and_says_why(void **state)
@@ -227,7 +219,7 @@ static void a_training_without_orders_fails_and_says_why(void **state)
     (void)state;
     int64_t id = shopkit_submit_train(&kit);
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_FAILED);
-    assert_job_has(id, "\"error\":\"there are no orders to learn from\"");
+    shopkit_job_has(&kit, id, "\"error\":\"there are no orders to learn from\"");
 }
 
 static void closing_stops_an_import_and_the_next_start_finishes_it(void **state)
@@ -244,7 +236,7 @@ static void closing_stops_an_import_and_the_next_start_finishes_it(void **state)
     shopkit_open(&kit, SHOP_SERVE);
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
     assert_int_equal(order_count(), 60000);
-    assert_job_has(id, "\"report\":{\"orders\":{\"read\":60000,");
+    shopkit_job_has(&kit, id, "\"report\":{\"orders\":{\"read\":60000,");
 }
 
 static void run_until_killed(void)
@@ -282,7 +274,7 @@ static void closing_stops_a_training_and_keeps_the_old_model(void **state)
     long_training();
     int64_t id = shopkit_submit_train(&kit);
     usleep(300000);
-    assert_job_has(id, "\"state\":\"running\"");
+    shopkit_job_has(&kit, id, "\"state\":\"running\"");
     uint64_t start_ns = clock_mono_ns();
     shopkit_shut(&kit);
     assert_true(clock_mono_ns() - start_ns < 5000000000u);
@@ -337,7 +329,7 @@ static void a_start_drops_orphans_and_fails_what_it_cannot_read(void **state)
     shopkit_open(&kit, SHOP_SERVE);
     assert_int_equal(spooled_files(), 0);
     assert_int_equal(shopkit_wait_job(&kit, 1), JOB_FAILED);
-    assert_job_has(1, "\"error\":\"its request cannot be read\"");
+    shopkit_job_has(&kit, 1, "\"error\":\"its request cannot be read\"");
 }
 
 static void an_import_whose_file_is_gone_fails(void **state)

@@ -159,31 +159,6 @@ static void views_count_in_the_trend_by_their_weight(void **state)
     dataset_deinit(&d);
 }
 
-static void interest_fades_by_the_half_life_of_each_kind(void **state)
-{
-    (void)state;
-    struct event_weights weights = event_weights_default();
-    weights.of[ACTION_PURCHASE] = (struct event_weight){1, 10};
-    struct dataset_limits limits = {.weights = &weights};
-    struct dataset d;
-    float interest[3];
-    assert_int_equal(dataset_init(&d, &limits, NULL), 0);
-    assert_int_equal(dataset_add(&d, 100 * DAY, 0, (uint32_t[]){1}, 1, NULL), 0);
-    assert_int_equal(dataset_add(&d, 80 * DAY, 0, (uint32_t[]){1, 2}, 2, NULL), 0);
-    struct event view = {.time_ms = 86 * DAY, .item = 3},
-                 cart = {.time_ms = 130 * DAY, .item = 3, .action = ACTION_CART};
-    assert_int_equal(dataset_add_event(&d, &view, NULL), 0);
-    assert_int_equal(dataset_add_event(&d, &cart, NULL), 0);
-    assert_int_equal(dataset_finish(&d, NULL), 0);
-    popularity_interest(&d, 0, interest);
-    assert_true(fabsf(interest[0] - 1.25f) < 1e-6f);
-    assert_true(fabsf(interest[1] - 0.25f) < 1e-6f);
-    assert_true(fabsf(interest[2] - 0.55f) < 1e-6f); /* a view of 14 days, a cart add of now */
-    popularity_interest(&d, 110 * DAY, interest);
-    assert_true(fabsf(interest[0] - 0.625f) < 1e-6f);
-    dataset_deinit(&d);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,7 +169,6 @@ int main(void)
         cmocka_unit_test(no_orders_have_no_popularity),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
         cmocka_unit_test(views_count_in_the_trend_by_their_weight),
-        cmocka_unit_test(interest_fades_by_the_half_life_of_each_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,14 +61,6 @@ static int64_t newest_tuning(void)
     return shopkit_count(&kit, "SELECT max(job_id) FROM jobs WHERE kind = 'tune'");
 }
 
-static void assert_job_has(int64_t id, const char *text)
-{
-    char *json = shopkit_job(&kit, id);
-    if (!strstr(json, text))
-        fail_msg("no '%s' in %s", text, json);
-    free(json);
-}
-
 static uint32_t tries_noted(void)
 {
     char path[4200], line[1000];
@@ -98,9 +90,9 @@ static void a_tuning_begins_at_night_once_and_reports(void **state)
     assert_true(comes(TUNINGS, 1));
     int64_t id = newest_tuning();
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
-    assert_job_has(id, "\"kind\":\"tune\",\"state\":\"done\"");
-    assert_job_has(id, "\"report\":{\"surfaces\":[{\"surface\":\"basket\",");
-    assert_job_has(id, "\"surface\":\"personal\"");
+    shopkit_job_has(&kit, id, "\"kind\":\"tune\",\"state\":\"done\"");
+    shopkit_job_has(&kit, id, "\"report\":{\"surfaces\":[{\"surface\":\"basket\",");
+    shopkit_job_has(&kit, id, "\"surface\":\"personal\"");
     shopkit_orders(&kit, "p", 10, 200, 2);
     usleep(1300000);
     assert_int_equal(shopkit_count(&kit, TUNINGS), 1); /* not twice a night */
@@ -134,7 +126,7 @@ static void a_training_goes_first(void **state)
     int64_t tuning = newest_tuning();
     for (int i = 0; i < 1000 && tries_noted() < 3; i++)
         usleep(10000);
-    assert_job_has(tuning, "\"step\":\"trying menus\"");
+    shopkit_job_has(&kit, tuning, "\"step\":\"trying menus\"");
     int64_t training = shopkit_submit_train(&kit);
     assert_int_equal(shopkit_wait_job(&kit, training), JOB_DONE);
     assert_true(comes(RUNNING, 1));
@@ -164,7 +156,7 @@ static void closing_stops_it_and_the_next_start_goes_on(void **state)
     assert_int_equal(shopkit_wait_job(&kit, id), JOB_DONE);
     char resumed[40];
     snprintf(resumed, sizeof resumed, "\"resumed\":%u,", before);
-    assert_job_has(id, resumed);
+    shopkit_job_has(&kit, id, resumed);
     assert_int_equal(shopkit_count(&kit, TUNINGS), 1);
 }
 
@@ -179,7 +171,7 @@ static void one_that_never_ends_is_given_up(void **state)
     }
     shopkit_open(&kit, SHOP_SERVE);
     assert_int_equal(shopkit_wait_job(&kit, newest_tuning()), JOB_FAILED);
-    assert_job_has(newest_tuning(), "begun 5 times");
+    shopkit_job_has(&kit, newest_tuning(), "begun 5 times");
 }
 
 static void a_start_without_the_setting_drops_it(void **state)
