@@ -40,7 +40,7 @@ static void try_worker(void *context, uint32_t worker)
     struct fit *f = context;
     uint64_t begin, end;
     (void)worker;
-    while (cursor_take(&f->cursor, &begin, &end)) {
+    while (!progress_cancelled(f->progress) && cursor_take(&f->cursor, &begin, &end)) {
         for (uint64_t at = begin; at < end; at++) {
             struct candidates_of *of = &f->of[at];
             const float *feature = of->feature + (size_t)f->moved * of->count;
@@ -57,7 +57,7 @@ static void try_worker(void *context, uint32_t worker)
     }
 }
 
-/* The mean NDCG with feature x's share moved by `step`. */
+/* The mean NDCG with feature x's share moved by `step`; nothing meant when cancelled. */
 static double try_move(struct fit *f, uint32_t x, float step)
 {
     double sum = 0;
@@ -102,9 +102,11 @@ static double ascend(struct fit *f, double best)
         for (uint32_t x = 0; x < f->features; x++) {
             for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
                 float step = f->share[x] + steps[k] < 0 ? -f->share[x] : steps[k];
-                if (would_silence(f, x, step))
+                if (step == 0 || would_silence(f, x, step))
                     continue;
-                double ndcg = step != 0 ? try_move(f, x, step) : 0;
+                if (progress_step(f->progress, 1))
+                    return best; /* fit_all says that it was cancelled */
+                double ndcg = try_move(f, x, step);
                 if (ndcg <= best + LEAST_GAIN)
                     continue;
                 move(f, x, step);
@@ -144,7 +146,7 @@ static double ascend_from_both(struct fit *f, double menu)
 {
     float found[FEATURES_MAX], alone[FEATURES_MAX] = {0};
     double most = ascend(f, menu);
-    if (f->features == OTHERS)
+    if (f->features == OTHERS || progress_cancelled(f->progress))
         return most;
     memcpy(found, f->share, sizeof found);
     uint32_t best = best_alone(f);
@@ -303,6 +305,7 @@ static int fit_all(struct fit *f, const struct fit_params *params, struct fit_re
     int rc = count_popularity(f, err);
     if (rc == 0)
         rc = make_sources(f, params, err);
+    progress_begin(f->progress, "fitting the recipe", 0); /* learners have steps of their own */
     if (rc == 0)
         rc = choose_decays(f, err);
     if (rc)
@@ -313,7 +316,9 @@ static int fit_all(struct fit *f, const struct fit_params *params, struct fit_re
         return rc;
     report->ndcg_menu = try_move(f, 0, 0);
     report->ndcg = ascend_from_both(f, report->ndcg_menu);
-    return 0;
+    return progress_cancelled(f->progress)
+               ? error_set(err, ERR_CANCELLED, "fitting a recipe: cancelled")
+               : 0;
 }
 
 /* The matrices under the shares found, from the rows at hand. */
@@ -366,7 +371,6 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
     made.questions = f.question_count;
     made.fitted = rc == 0 && f.question_count >= FIT_QUESTIONS_LEAST;
     if (made.fitted) {
-        progress_begin(params->progress, "fitting the recipe", 0);
         rc = fit_all(&f, params, &made, err);
         if (rc == 0)
             write_recipe(&f, &recipe);

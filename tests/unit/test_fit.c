@@ -14,6 +14,8 @@
 #include "support/walkers.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +204,46 @@ static void too_few_questions_leave_the_menu(void **state)
     dataset_deinit(&d);
 }
 
+struct canceller {
+    struct progress progress;
+    uint64_t trials; /* counted when it was cancelled */
+};
+
+/* In the ascent: nothing else counts in a step of this name. */
+static void *cancel_after_trials(void *context)
+{
+    struct canceller *c = context;
+    const char *step = NULL;
+    while (!step || strcmp(step, "fitting the recipe") != 0 || atomic_load(&c->progress.done) < 5) {
+        sched_yield();
+        step = atomic_load(&c->progress.step);
+    }
+    progress_cancel(&c->progress);
+    c->trials = atomic_load(&c->progress.done);
+    return NULL;
+}
+
+static void a_cancelled_ascent_ends_at_once(void **state)
+{
+    const struct walkers many = {.shoppers = 3000, .items = 40, .steps = 5};
+    struct dataset d = walkers_make(&many, 9);
+    struct split s;
+    struct canceller c = {0};
+    pthread_t thread;
+    (void)state;
+    cut(&d, &s);
+    struct recipe menu = menu_of(&s), out;
+    const struct fit_params params = {.threads = 2, .progress = &c.progress};
+    progress_init(&c.progress);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_after_trials, &c), 0);
+    int rc = recipe_fit(&s, &menu, MIX_PERSONAL, &params, &out, NULL, NULL, NULL);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(rc, ERR_CANCELLED);
+    assert_true(atomic_load(&c.progress.done) <= c.trials + 1);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
 static void out_of_memory_is_an_error_everywhere(void **state)
 {
     const struct walkers small = {.shoppers = 110, .items = 8, .steps = 4};
@@ -236,6 +278,7 @@ int main(void)
         cmocka_unit_test(habit_is_found_where_shoppers_have_one),
         cmocka_unit_test(a_learner_has_a_say_even_where_popularity_ranks_best),
         cmocka_unit_test(too_few_questions_leave_the_menu),
+        cmocka_unit_test(a_cancelled_ascent_ends_at_once),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
