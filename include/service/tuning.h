@@ -34,8 +34,8 @@ struct tuning_report {
 int tuning_run(const struct tuning_request *request, struct tuning_report *report,
                struct error *err) WARN_UNUSED;
 
-/* What a training of `data` chooses its recipe from: recipe_menu, with what tuned.json has adopted
- * for each surface. ERR_INVALID names the file and what is wrong with it; ERR_IO. */
+/* What a rehearsed training of `data` chooses its recipe from: recipe_menu, with what tuned.json
+ * has adopted for each surface. ERR_INVALID names the file and what is wrong with it; ERR_IO. */
 int tuning_menu(const char *data, uint32_t items, struct recipe *menu,
                 struct error *err) WARN_UNUSED;
 

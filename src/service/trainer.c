@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "eval/fit.h"
 #include "ingest/record.h"
 #include "service/live.h"
 #include "service/metrics.h"
@@ -234,6 +235,19 @@ static struct str name_of(void *context, uint32_t item_key)
     return t->names[low];
 }
 
+/* A damaged tuned.json costs what was tuned, not the training. */
+static int menu_to_rehearse(const struct training *t, struct recipe *menu, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    int rc = tuning_menu(t->shop->settings->data, t->data.item_count, menu, &why);
+    if (rc == ERR_INVALID) {
+        log_warn("tuning.damaged", "error=%s", log_text(why.text, (struct log_quoted[1]){0}));
+        recipe_menu(menu, t->data.item_count);
+        return 0;
+    }
+    return rc ? error_set(err, rc, "%s", why.text) : 0;
+}
+
 /* Fits the recipe and judges it on the newest orders; without, the live model's recipe goes on. */
 static int rehearse_training(struct training *t, struct error *err)
 {
@@ -248,19 +262,18 @@ static int rehearse_training(struct training *t, struct error *err)
                                       .progress = t->progress};
     struct train_outcome *out = t->out;
     struct recipe menu;
-    int rc = tuning_menu(s->data, t->data.item_count, &menu, err);
+    int rc = 0;
     params.menu = &menu;
-    if (rc) {
-        model_unref(live);
-        return rc;
-    }
     out->rehearsed = s->rehearse && csr_entries(&t->data.baskets) <= REHEARSAL_LINES_MAX;
-    if (out->rehearsed)
-        rc = rehearse(&t->data, &params, &out->rehearsal, err);
-    else if (live)
+    if (out->rehearsed) {
+        rc = menu_to_rehearse(t, &menu, err);
+        if (rc == 0)
+            rc = rehearse(&t->data, &params, &out->rehearsal, err);
+    } else if (live) {
         out->rehearsal.recipe = live->recipe;
-    else
-        out->rehearsal.recipe = menu;
+    } else {
+        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
+    }
     model_unref(live);
     for (int k = 0; k < MIX_COUNT && !(s->tail_target > 0); k++)
         out->rehearsal.recipe.mixes[k].novelty = 0;

@@ -215,8 +215,11 @@ int tuning_run(const struct tuning_request *request, struct tuning_report *repor
         .data = request->data, .through = request->through, .progress = request->progress};
     struct search s = {.request = request};
     struct evaldata data;
+    struct recipe menu;
     *report = (struct tuning_report){0};
-    int rc = evaldata_read(&asked, &data, err);
+    int rc = tuning_menu(request->data, 1, &menu, err); /* what is adopted goes into that file */
+    if (rc == 0)
+        rc = evaldata_read(&asked, &data, err);
     if (rc)
         return rc;
     rc = search(&s, &data, report, err);
