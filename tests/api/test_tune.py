@@ -3,7 +3,7 @@ import json
 import random
 import time
 
-from conftest import Server, problem, run
+from conftest import problem, run
 
 ITEMS = 60
 
@@ -101,11 +101,11 @@ def running(server):
     return job if trying and (job["done"] or 0) >= 1 else None
 
 
-def test_the_server_tunes_by_itself(tmp_path):
+def test_the_server_tunes_by_itself(start, tmp_path):
     data = tmp_path / "data"
     shop(data, tmp_path)
     run("train", "--data", data)
-    server = Server(data, "--train-tune", "1h", "--train-tune-budget", "1h")
+    server = start("--train-tune", "1h", "--train-tune-budget", "1h", data=data)
     job = wait_for(lambda: running(server))
     assert job["step"] == "trying menus" and job["total"] == 27 + 9 + 3
     refused = run("tune", "--data", data, check=False)
@@ -120,7 +120,7 @@ def test_the_server_tunes_by_itself(tmp_path):
 
     tries = (data / "tune.ndjson").read_bytes().count(b"\n")
     assert tries >= 1
-    server = Server(data, "--train-tune", "1h", "--train-tune-budget", "1h")
+    server = start("--train-tune", "1h", "--train-tune-budget", "1h", data=data)
     server.ingest({"order_id": "late", "items": [{"item_id": "i1"}, {"item_id": "i2"}]})
     done = server.wait_job(job["id"])
     assert done["state"] == "done" and newest(server, "tune")["id"] == job["id"]
@@ -131,19 +131,17 @@ def test_the_server_tunes_by_itself(tmp_path):
     assert ("basket" in adopted) == basket["adopted"]
     trained = server.wait_job(server.post("/train").json()["id"])
     assert trained["state"] == "done"
-    assert server.stop() == 0
 
 
-def test_a_search_of_the_server_can_be_cancelled_and_must_be_said_right(tmp_path):
+def test_a_search_of_the_server_can_be_cancelled_and_must_be_said_right(start, tmp_path):
     data = tmp_path / "data"
     shop(data, tmp_path)
     run("train", "--data", data)
-    server = Server(data, "--train-tune", "1h")
+    server = start("--train-tune", "1h", data=data)
     job = wait_for(lambda: running(server))
     assert server("DELETE", f"/jobs/{job['id']}").status_code == 202
     assert server.wait_job(job["id"])["state"] == "cancelled"
     problem(server("DELETE", f"/jobs/{job['id']}"), 409)
-    assert server.stop() == 0
     for value in ("sometimes", "0s", ""):
         done = run("config", "--train-tune", value, check=False)
         assert done.returncode != 0 and "train.tune" in done.stderr
