@@ -1,4 +1,4 @@
-/* What basketd mine and basketd shard do is tested with the program (tests/api/test_mine.py); here:
+/* What basketd mine and basketd shard do is tested with the program (tests/api/test_mine*.py); here:
  * what happens when memory runs out at any point, and files that a shell cannot make. */
 #include <setjmp.h>
 #include <stdarg.h>
