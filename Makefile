@@ -65,8 +65,8 @@ SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$B/%.o)
 TESTS := $(TEST_SRC:tests/unit/%.c=$B/unit/%)
 BENCHES := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
 ASSETS := $(sort $(wildcard migrations/*/*.sql openapi.yaml))
-# tests/support/oom.c makes the n-th allocation of our own code fail.
-WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
+# tests/support/oom.c makes the n-th allocation of our own code fail, and counts what is held.
+WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free)
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -391,7 +391,9 @@ uint64_t softmax_estimate_bytes(const struct dataset_shape *shape,
     with_defaults(&p);
     uint64_t places = shape->lines < p.max_places ? shape->lines : p.max_places;
     uint64_t in = smaller(shape->items, (size_t)BATCH * p.window);
-    uint64_t rows = 2 * shape->items + in + 2 * BATCH + 3 * (uint64_t)p.negatives;
-    return 4 * p.dimensions * rows + 16 * shape->items + 4 * in + 8 * places +
+    uint64_t out = smaller(shape->items, BATCH + (size_t)p.negatives);
+    uint64_t rows = 2 * shape->items + in + out + 2 * BATCH + 2 * (uint64_t)p.negatives;
+    return sizeof(struct trainer) + 4 * p.dimensions * rows + 16 * shape->items + 4 * (in + out) +
+           8 * places + 4 * (uint64_t)p.negatives +
            BATCH * (4ULL * p.negatives + sizeof(struct context));
 }

@@ -17,6 +17,7 @@
 #define D         8
 #define ITEMS     12
 #define NEGATIVES 16
+#define PAGES     (1 << 15) /* what large blocks are rounded up by */
 
 /* The definition of the header in plain loops and double precision. */
 struct reference {
@@ -370,6 +371,26 @@ static void cancelling_is_heeded(void **state)
     histories_deinit(&h);
 }
 
+static void estimates_cover_what_is_made(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 7);
+    for (uint32_t items = 50; items <= 5000; items *= 10) {
+        struct histories h = random_histories(&r, 3000, items, 20);
+        struct dataset_shape shape = {.orders = h.count, .lines = h.start[h.count], .items = items};
+        struct softmax_params p = {.dimensions = 32, .max_places = 2000};
+        struct embeddings e;
+        uint64_t said = softmax_estimate_bytes(&shape, &p);
+        heap_watch();
+        train(&h, p, &e);
+        uint64_t most = heap_most();
+        assert_in_range(said, most - PAGES, most + PAGES);
+        embeddings_deinit(&e);
+        histories_deinit(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +402,7 @@ int main(void)
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
         cmocka_unit_test(cancelling_is_heeded),
+        cmocka_unit_test(estimates_cover_what_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
