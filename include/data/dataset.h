@@ -45,6 +45,9 @@ static inline uint64_t dataset_user_key(const struct dataset *d, uint32_t b)
 int dataset_add_basket(struct dataset *to, const struct dataset *d, uint32_t b, uint32_t *room,
                        struct error *err) WARN_UNUSED;
 int dataset_add_event(struct dataset *d, const struct event *e, struct error *err) WARN_UNUSED;
+/* The first `count` sessions of the finished d, as they are; once, and no events beside them. */
+int dataset_add_sessions(struct dataset *to, const struct dataset *d, uint32_t count,
+                         struct error *err) WARN_UNUSED;
 int dataset_finish(struct dataset *d, struct error *err) WARN_UNUSED;
 void dataset_deinit(struct dataset *d);
 size_t dataset_bytes(const struct dataset *d);

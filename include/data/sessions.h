@@ -24,6 +24,9 @@ struct sessions {
 void sessions_deinit(struct sessions *s);
 size_t sessions_bytes(const struct sessions *s);
 uint64_t sessions_events(const struct sessions *s); /* in all rows */
+/* The first `count` of them: those that were over first. ERR_NOMEM. */
+int sessions_copy(const struct sessions *s, uint32_t count, struct sessions *out,
+                  struct error *err) WARN_UNUSED;
 
 struct session_limits {          /* zero = default */
     uint32_t max_events;         /* 10 million: up to 1 GB while it is made, 130 MB after */

@@ -6,6 +6,10 @@
  * older teaches, unless `refit`. leave-one-out: the newest share of the baskets in order asks, each
  * for some of its items given its others.
  *
+ * Of visits (the dataset's sessions) each asks or teaches as a whole, cut at the moment that cuts
+ * the orders: one that was over before it teaches beside them, the others ask for what they came to
+ * from then on.
+ *
  * A split has two stages. STAGE_VALID cuts what the test leaves once more in the same way, for
  * choosing weights and parameters; STAGE_TEST asks the questions that count. No order that asks in
  * a stage is learnt from in it. Immutable after making; any thread reads. */
@@ -37,7 +41,9 @@ struct split_params { /* zero = default */
     uint32_t questions_max; /* about this many, orders chosen by chance; 0: all */
     bool anonymous;         /* basket: nobody's history is known */
     bool bought;            /* personal: items bought before may be asked for and answered */
-    bool refit; /* leave-last-out: learn from the validation's orders too; others always do */
+    bool visits; /* session, by time: visits ask, as the server is asked: for an item that they have
+                    not had, each at most once in what is given */
+    bool refit;  /* leave-last-out: learn from the validation's orders too; others always do */
     uint64_t seed;
     const uint32_t *id_rank; /* [item_count of the dataset] ascending by external id, the last
                                 tie-break; NULL: by key */
@@ -67,12 +73,12 @@ struct questions {
     uint32_t count, cluster_count;
     struct span *context; /* [count] given, oldest first */
     struct span *history; /* [count] all the shopper had before, oldest first, repeats kept; empty:
-                             nobody, or a new one. The context itself but for baskets */
+                             nobody, or a new one. The context itself but for baskets and visits */
     uint64_t *target_start; /* [count + 1] */
     uint32_t *target;       /* distinct in a question, but for TARGET_LOST */
     uint32_t *cluster;      /* [count] the shopper, or the basket when there is none */
     int64_t *asked_ms;      /* [count] */
-    uint32_t *order;        /* [count] the dataset's basket that asks */
+    uint32_t *order;        /* [count] the dataset's basket that asks; of visits, its session */
     uint32_t *item;
     int64_t *time_ms; /* of each item */
     uint64_t item_total;
@@ -81,6 +87,7 @@ struct questions {
 struct split {
     struct dataset train; /* item_key as in the whole */
     uint32_t *taught;     /* [train.basket_count] the dataset's basket of each */
+    bool visits;          /* ask; the training's are the first of the dataset's */
     uint32_t *rank; /* [train.item_count] place by (orders descending, external id): tie order */
     uint32_t head_items; /* the first of them that make 80 % of the order lines; the others are the
                             long tail */

@@ -169,6 +169,22 @@ int dataset_add_event(struct dataset *d, const struct event *e, struct error *er
     return rc;
 }
 
+int dataset_add_sessions(struct dataset *to, const struct dataset *d, uint32_t count,
+                         struct error *err)
+{
+    struct dataset_builder *b = to->builder;
+    assert(b && !b->events && !to->sessions.rows.start);
+    int rc = sessions_copy(&d->sessions, count, &to->sessions, err);
+    if (rc)
+        return rc;
+    uint32_t *item = to->sessions.rows.item;
+    for (uint64_t e = 0; e < sessions_events(&to->sessions); e++) {
+        item[e] = d->item_key[item[e]];
+        b->max_key = item[e] > b->max_key ? item[e] : b->max_key;
+    }
+    return 0;
+}
+
 static uint32_t rank_of(const struct rank *r, uint32_t key)
 {
     uint32_t word = key / 64, block = word / BLOCK_WORDS;
@@ -264,6 +280,8 @@ static void fill_baskets(struct dataset *d, const struct rank *rank, const uint3
 static int finish_sessions(struct dataset *d, struct error *err)
 {
     struct dataset_builder *b = d->builder;
+    if (d->sessions.rows.start)
+        return 0; /* another dataset's */
     if (!b->events && !(b->events = session_builder_new(NULL, err)))
         return ERR_NOMEM;
     int rc = session_builder_finish(b->events, &d->sessions, err);

@@ -62,6 +62,21 @@ uint64_t sessions_events(const struct sessions *s)
     return s->rows.start ? s->rows.start[s->rows.count] : 0;
 }
 
+int sessions_copy(const struct sessions *s, uint32_t count, struct sessions *out, struct error *err)
+{
+    uint64_t events = s->rows.start ? s->rows.start[count] : 0;
+    struct sessions made = {.rows = {.count = count, .item_count = s->rows.item_count}};
+    made.rows.start = mem_copy(s->rows.start, (count + (size_t)1) * sizeof *s->rows.start);
+    made.rows.item = mem_copy(s->rows.item, events * sizeof *s->rows.item);
+    made.rows.time_ms = mem_copy(s->rows.time_ms, events * sizeof *s->rows.time_ms);
+    made.action = mem_copy(s->action, events * sizeof *s->action);
+    *out = made;
+    if (made.rows.start && made.rows.item && made.rows.time_ms && made.action)
+        return 0;
+    sessions_deinit(out);
+    return out_of_memory(err);
+}
+
 struct session_builder *session_builder_new(const struct session_limits *limits, struct error *err)
 {
     struct session_builder *b;

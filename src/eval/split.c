@@ -71,7 +71,11 @@ static int check_params(const struct cutting *c, struct error *err)
                          "the shares of test (%g) and validation (%g) must be above 0 and leave "
                          "some orders to learn from",
                          p->test_share, p->valid_share);
-    if (basket || c->d->user_count)
+    if (p->visits && (p->protocol != PROTOCOL_TIME || p->task != TASK_SESSION))
+        return error_set(err, ERR_INVALID, "visits ask by protocol time, for surface session");
+    if (p->visits && !c->d->sessions.rows.count)
+        return error_set(err, ERR_INVALID, "there are no visits: no view, cart add or the like");
+    if (basket || p->visits || c->d->user_count)
         return 0;
     return error_set(err, ERR_INVALID,
                      "no order names a shopper: surface %s has nobody to ask about; take surface "
@@ -93,6 +97,29 @@ uint32_t split_time_begin(const struct dataset *d, double test_share)
     return share_begin(d, test_share, true);
 }
 
+/* The first visit that was not over before that moment. */
+static uint32_t visits_before(const struct histories *visits, int64_t time_ms)
+{
+    uint32_t low = 0, high = visits->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (visits->time_ms[visits->start[middle + 1] - 1] < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void cut_visits(struct cutting *c, uint32_t asks, uint32_t end)
+{
+    const struct dataset *d = c->d;
+    const struct histories *visits = &d->sessions.rows;
+    c->asks_ms = asks < d->basket_count ? d->time_ms[asks] : INT64_MAX;
+    c->visit_begin = visits_before(visits, c->asks_ms);
+    c->visit_end = end < d->basket_count ? visits_before(visits, d->time_ms[end]) : visits->count;
+}
+
 static void give_roles_by_share(struct cutting *c, enum stage stage)
 {
     const struct split_params *p = &c->params;
@@ -105,6 +132,8 @@ static void give_roles_by_share(struct cutting *c, enum stage stage)
     }
     for (uint32_t b = 0; b < end; b++)
         c->role[b] = b < asks ? ROLE_TEACHES : ROLE_ASKS;
+    if (p->visits)
+        cut_visits(c, asks, end);
 }
 
 static int give_roles_by_shopper(struct cutting *c, enum stage stage, struct error *err)
@@ -151,7 +180,7 @@ static void thin_out(struct cutting *c)
 static int make_training(struct cutting *c, struct error *err)
 {
     const struct dataset *d = c->d;
-    const struct dataset_limits limits = {.max_order_items = UINT32_MAX};
+    const struct dataset_limits limits = {.max_order_items = UINT32_MAX, .weights = &d->weights};
     uint32_t *keys, taught = 0;
     int rc = dataset_init(&c->split->train, &limits, err);
     if (rc)
@@ -167,6 +196,8 @@ static int make_training(struct cutting *c, struct error *err)
         c->split->taught[taught++] = b;
     }
     free(keys);
+    if (rc == 0 && c->params.visits)
+        rc = dataset_add_sessions(&c->split->train, d, c->visit_begin, err);
     if (rc == 0)
         rc = dataset_finish(&c->split->train, err);
     if (rc == 0 && taught == 0)
@@ -240,7 +271,7 @@ static enum candidates candidates_of(const struct split_params *p)
     case TASK_REBUY:
         return CANDIDATES_CONTEXT;
     case TASK_SESSION:
-        return CANDIDATES_NOT_LAST;
+        return p->visits ? CANDIDATES_NOT_CONTEXT : CANDIDATES_NOT_LAST;
     }
     return CANDIDATES_ALL;
 }
@@ -270,14 +301,21 @@ static int cut(struct cutting *c, enum stage stage, struct error *err)
         rc = make_training(c, err);
     if (rc == 0)
         rc = number_items(c, err);
+    if (rc)
+        return rc;
+    if (c->params.visits)
+        return questions_of_visits(c, err);
     thin_out(c);
-    return rc ? rc : questions_make(c, err);
+    return questions_make(c, err);
 }
 
 int split_make(const struct dataset *d, const struct split_params *params, enum stage stage,
                struct split *out, struct error *err)
 {
-    struct split made = {.task = params->task, .protocol = params->protocol, .stage = stage};
+    struct split made = {.task = params->task,
+                         .protocol = params->protocol,
+                         .stage = stage,
+                         .visits = params->visits};
     struct cutting c = {.d = d, .params = *params, .split = &made};
     split_defaults(&c.params);
     made.candidates = candidates_of(&c.params);

@@ -46,13 +46,27 @@ static int check_training(const struct checking *c, struct error *err)
     return 0;
 }
 
+/* Nor from visits but the first ones, as they are. */
+static int check_visits(const struct checking *c, struct error *err)
+{
+    const struct histories *from = &c->d->sessions.rows, *to = &c->s->train.sessions.rows;
+    bool same = to->count <= from->count;
+    for (uint32_t v = 0; same && v < to->count; v++)
+        same = to->start[v + 1] == from->start[v + 1];
+    for (uint64_t e = 0; same && to->count && e < to->start[to->count]; e++)
+        same = c->s->train.item_key[to->item[e]] == c->d->item_key[from->item[e]] &&
+               to->time_ms[e] == from->time_ms[e];
+    return same ? 0
+                : error_set(err, ERR_INTERNAL, "the split leaks: a visit of the training is none");
+}
+
 static const char *check_question(const struct checking *c, uint32_t i)
 {
     const struct questions *q = &c->s->questions;
     bool apart = c->s->candidates == CANDIDATES_NOT_CONTEXT;
     bool within = c->s->candidates == CANDIDATES_CONTEXT;
-    if (c->taught[q->order[i]])
-        return "its order was learnt from";
+    if (c->s->visits ? q->order[i] < c->s->train.sessions.rows.count : c->taught[q->order[i]])
+        return c->s->visits ? "its visit was learnt from" : "its order was learnt from";
     for (uint64_t k = q->context[i].begin; k < q->context[i].end; k++) {
         if (q->item[k] >= c->s->train.item_count)
             return "a context item is none of the training's";
@@ -79,7 +93,10 @@ static const char *check_question(const struct checking *c, uint32_t i)
 static int check_times(const struct checking *c, struct error *err)
 {
     const struct dataset *train = &c->s->train;
+    const struct histories *visits = &train->sessions.rows;
     int64_t last = train->time_ms[train->basket_count - 1];
+    if (visits->count && visits->time_ms[visits->start[visits->count] - 1] > last)
+        last = visits->time_ms[visits->start[visits->count] - 1];
     for (uint32_t i = 0; i < c->s->questions.count; i++)
         if (c->s->questions.asked_ms[i] <= last)
             return broken(i, "it is not later than what was learnt from", err);
@@ -94,6 +111,8 @@ int split_check(const struct split *s, const struct dataset *d, struct error *er
     MEM_ZNEW(c.target, s->train.item_count);
     int rc = c.taught && c.context && c.target ? check_training(&c, err)
                                                : error_set(err, ERR_NOMEM, "split: out of memory");
+    if (rc == 0)
+        rc = check_visits(&c, err);
     for (uint32_t i = 0; rc == 0 && i < s->questions.count; i++) {
         const char *what = check_question(&c, i);
         rc = what ? broken(i, what, err) : 0;
