@@ -11,6 +11,10 @@
 int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRIX_COUNT],
                   float *prior, struct contender *out, struct error *err) WARN_UNUSED;
 
+/* Gives back the rows that one of contender_mix or contender_fitted took; what is left of it may
+ * only be deinitialized. */
+void contender_mix_rows(struct contender *c, struct csr rows[MATRIX_COUNT]);
+
 /* What a recipe's mix answers over rows of the split's training: its prior is made of the
  * training's popularity. Takes the rows, also on failure. ERR_NOMEM. */
 int contender_fitted(const char *name, const struct split *split, const struct mix *mix,

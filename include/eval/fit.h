@@ -5,6 +5,7 @@
  * menu gives them; then shares are moved one at a time, up and down in steps that get smaller,
  * while the mean NDCG of the validation rises by more than noise (coordinate ascent, shares >= 0),
  * from the menu's shares and from the best learner alone; the higher of the two ends counts.
+ * What is said of learners here goes for whole matrices too.
  * An ingredient that helps no more than that gets none and is not made again. */
 #ifndef EVAL_FIT_H
 #define EVAL_FIT_H
@@ -17,6 +18,8 @@ struct fit_params {     /* zero = default */
     uint32_t cutoff;    /* of the NDCG; 0: 10 */
     uint32_t keep;      /* entries of a row; 0: 200 */
     bool half;          /* by the questions of even clusters only: odd ones may judge */
+    bool whole;         /* weigh the mix's matrices as the menu makes them, not their ingredients,
+                           whose shares another surface has fitted */
     uint32_t threads;
     struct progress *progress;
 };
@@ -35,8 +38,11 @@ struct fit_report {
  * `valid`: those with a share above 0 where the ascent ended, with it; matrices' weights become 1.
  * Ingredients of other matrices and other mixes are left as the menu has them. Shares of 0 in the
  * menu are tried too. `rows` (may be NULL) gets the matrices of the mix as the recipe makes them of
- * valid->train, for the caller to free; none when nothing was fitted. `out` may be the menu. The
- * same whatever the threads. ERR_NOMEM, ERR_CANCELLED, what learners say. */
+ * valid->train, for the caller to free; none when nothing was fitted, nor on failure. `out` may be
+ * the menu. The same whatever the threads. ERR_NOMEM, ERR_CANCELLED, what learners say.
+ *
+ * With `whole` ingredients stay as they are and the matrices' weights are fitted. `rows` must be
+ * given then, and a matrix that is in it already is not made again; on failure all are freed. */
 int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_kind kind,
                const struct fit_params *params, struct recipe *out, struct csr rows[MATRIX_COUNT],
                struct fit_report *report, struct error *err) WARN_UNUSED;

@@ -1,6 +1,9 @@
 /* The rehearsal of a training: the newest orders are held back, the recipe is fitted and the model
- * it makes of the older ones judged on them against the live model. Then training may learn from
- * all. Pure computation; any thread. */
+ * it makes of the older ones judged on them against the live model; for session so are the visits
+ * that were not over then. Then training may learn from all. Pure computation; any thread.
+ *
+ * Basket and personal fit the shares of their learners. Session, which has no learners of its own
+ * but those of visits, fits what the matrices weigh and leaves the shares alone. */
 #ifndef EVAL_REHEARSAL_H
 #define EVAL_REHEARSAL_H
 
@@ -32,7 +35,7 @@ struct rehearsed {
     struct gate gate; /* of answers without the exponent, which is a choice and not a fault */
 };
 
-enum { REHEARSED_BASKET, REHEARSED_PERSONAL, REHEARSED_COUNT };
+enum { REHEARSED_BASKET, REHEARSED_PERSONAL, REHEARSED_SESSION, REHEARSED_COUNT };
 
 struct rehearsal {
     struct recipe recipe;
@@ -46,6 +49,6 @@ int rehearse(const struct dataset *d, const struct rehearsal_params *params, str
              struct error *err) WARN_UNUSED;
 
 /* {"refused":false,"basket":{"questions":8000,"ndcg_menu":.1,"ndcg":.12,"tail":{…},"gate":{…}},
- *  "personal":{"skipped":"no order has a shopper"}} */
+ *  "personal":{"skipped":"no order has a shopper"},"session":{…}} */
 void rehearsal_json(const struct rehearsal *r, struct buf *out);
 #endif

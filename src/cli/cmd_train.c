@@ -41,6 +41,24 @@ static int print_estimate(const struct dataset_shape *shape, const struct estima
     return cli_print(&out);
 }
 
+static void print_rehearsal(const struct rehearsal *r, struct buf *out)
+{
+    for (int s = 0; s < REHEARSED_COUNT; s++) {
+        const struct rehearsed *of = &r->surface[s];
+        buf_printf(out, "rehearsed %-8s ", mix_name(of->mix));
+        if (!of->held) {
+            buf_printf(out, "not: %s\n", of->why_not);
+            continue;
+        }
+        buf_printf(out, "NDCG@10 %.4f, %.4f before fitting (%u questions)", of->fit.ndcg,
+                   of->fit.ndcg_menu, of->fit.questions);
+        if (of->gate.judged)
+            buf_printf(out, "; %.4f on %u others, the live model %.4f", of->gate.ndcg_new,
+                       of->gate.questions, of->gate.ndcg_live);
+        buf_char(out, '\n');
+    }
+}
+
 static int print_outcome(const struct train_outcome *o, bool json)
 {
     struct buf out;
@@ -65,6 +83,8 @@ static int print_outcome(const struct train_outcome *o, bool json)
                "%.0f MiB, model %.1f MiB\n",
                o->total_s, o->load_s, o->rehearsal_s, o->build_s, o->save_s, mib(o->peak_rss_bytes),
                mib(o->model_bytes));
+    if (o->rehearsed)
+        print_rehearsal(&o->rehearsal, &out);
     buf_printf(&out, "min. support %u baskets%s\n", o->build.min_support,
                o->build.support_raised ? ", raised to stay within max-itemsets" : "");
     buf_printf(&out, "%llu rules were tested, %llu are kept\n",

@@ -108,6 +108,15 @@ int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRI
     return 0;
 }
 
+void contender_mix_rows(struct contender *c, struct csr rows[MATRIX_COUNT])
+{
+    struct state *s = c->state;
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        rows[k] = s->own_rows[k];
+        s->own_rows[k] = (struct csr){0};
+    }
+}
+
 int contender_fitted(const char *name, const struct split *split, const struct mix *mix,
                      struct csr rows[MATRIX_COUNT], struct contender *out, struct error *err)
 {

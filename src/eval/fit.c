@@ -159,31 +159,49 @@ static double ascend_from_both(struct fit *f, double menu)
     return most;
 }
 
+static void add_feature(struct fit *f, struct feature feature, float share)
+{
+    f->feature[f->features] = feature;
+    f->share[f->features++] = share;
+}
+
 /* Ingredients with rows in a matrix of the mix; only those with a share when `starting`. */
+static void add_ingredients(struct fit *f, bool starting)
+{
+    const struct mix *mix = &f->menu->mixes[f->kind];
+    for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
+        const struct ingredient *g = &f->menu->ingredients[x];
+        const struct csr *rows = &f->sources.rows[x];
+        if (mix->weight[g->matrix] > 0 && rows->start && (g->share > 0 || !starting))
+            add_feature(f, (struct feature){rows, g->matrix, x}, g->share * mix->weight[g->matrix]);
+    }
+}
+
+static void add_matrices(struct fit *f)
+{
+    const struct mix *mix = &f->menu->mixes[f->kind];
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        if (mix->weight[k] > 0 && f->whole[k].start)
+            add_feature(f, (struct feature){&f->whole[k], (enum matrix_kind)k, 0}, mix->weight[k]);
+}
+
 static void choose_features(struct fit *f, bool starting)
 {
     const struct mix *mix = &f->menu->mixes[f->kind];
+    const float others[] = {[HABIT] = mix->habit, [POPULAR] = mix->popular, [RECENT] = mix->recent};
     f->features = 0;
-    for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
-        const struct ingredient *g = &f->menu->ingredients[x];
-        if (!(mix->weight[g->matrix] > 0) || !f->sources.rows[x].start ||
-            (starting && !(g->share > 0)))
-            continue;
-        f->ingredient[f->features] = x;
-        f->share[f->features++] = g->share * mix->weight[g->matrix];
-    }
-    f->ingredient[f->features] = HABIT;
-    f->share[f->features++] = mix->habit;
-    f->ingredient[f->features] = POPULAR;
-    f->share[f->features++] = mix->popular;
-    f->ingredient[f->features] = RECENT;
-    f->share[f->features++] = mix->recent;
+    if (f->whole)
+        add_matrices(f);
+    else
+        add_ingredients(f, starting);
+    for (int x = 0; x < OTHERS; x++)
+        add_feature(f, (struct feature){0}, others[x]);
 }
 
 static bool has_rows(const struct fit *f, int matrix)
 {
     for (uint32_t x = 0; x + OTHERS < f->features; x++)
-        if ((int)f->menu->ingredients[f->ingredient[x]].matrix == matrix)
+        if ((int)f->feature[x].matrix == matrix)
             return true;
     return false;
 }
@@ -213,7 +231,21 @@ static int choose_decays(struct fit *f, struct error *err)
     return rc;
 }
 
-/* All ingredients of the mix's matrices are made to be tried. */
+/* A matrix as the menu has it, unless it is there already. */
+static int make_whole(struct fit *f, enum matrix_kind kind, struct error *err)
+{
+    uint32_t *both = NULL;
+    if (f->whole[kind].start)
+        return 0;
+    int rc = sources_make(&f->sources, kind, err);
+    if (rc == 0)
+        rc = sources_combine(&f->sources, kind, f->split->rank, &f->whole[kind], &both, err);
+    sources_drop(&f->sources, kind);
+    free(both);
+    return rc;
+}
+
+/* All ingredients of the mix's matrices are made to be tried, or the matrices. */
 static int make_sources(struct fit *f, const struct fit_params *params, struct error *err)
 {
     const struct mix *mix = &f->menu->mixes[f->kind];
@@ -221,13 +253,14 @@ static int make_sources(struct fit *f, const struct fit_params *params, struct e
     struct source_params source = {
         .keep = params->keep, .threads = params->threads, .progress = params->progress};
     *asked = *f->menu;
-    for (uint32_t x = 0; x < asked->ingredient_count; x++)
+    for (uint32_t x = 0; x < asked->ingredient_count && !f->whole; x++)
         asked->ingredients[x].share = 1;
     sources_init(&f->sources, &f->split->train, asked, &source);
     int rc = 0;
     for (int k = 0; k < MATRIX_COUNT && rc == 0; k++)
         if (mix->weight[k] > 0)
-            rc = sources_make(&f->sources, (enum matrix_kind)k, err);
+            rc = f->whole ? make_whole(f, (enum matrix_kind)k, err)
+                          : sources_make(&f->sources, (enum matrix_kind)k, err);
     return rc;
 }
 
@@ -272,13 +305,12 @@ static int choose_questions(struct fit *f, const struct fit_params *params, stru
 }
 
 /* Shares as fitted; what is not used leaves, but for other matrices' ingredients. */
-static void write_recipe(const struct fit *f, struct recipe *out)
+static void write_ingredients(const struct fit *f, struct recipe *out)
 {
     const struct mix *old = &f->menu->mixes[f->kind];
-    struct mix *mix = &out->mixes[f->kind];
     float share[RECIPE_INGREDIENTS_MAX] = {0};
     for (uint32_t x = 0; x + OTHERS < f->features; x++)
-        share[f->ingredient[x]] = f->share[x];
+        share[f->feature[x].ingredient] = f->share[x];
     out->ingredient_count = 0;
     for (uint32_t x = 0; x < f->menu->ingredient_count; x++) {
         struct ingredient g = f->menu->ingredients[x];
@@ -291,12 +323,28 @@ static void write_recipe(const struct fit *f, struct recipe *out)
         bool used = false;
         for (uint32_t x = 0; x < out->ingredient_count; x++)
             used = used || (int)out->ingredients[x].matrix == k;
-        mix->weight[k] = old->weight[k] > 0 && used ? 1 : 0;
-        mix->decay[k] = f->decay[k];
+        out->mixes[f->kind].weight[k] = old->weight[k] > 0 && used ? 1 : 0;
     }
-    mix->popular = f->share[f->features - 2];
-    mix->recent = f->share[f->features - 1];
-    mix->habit = f->share[f->features - OTHERS];
+}
+
+/* A matrix that the training has no rows for keeps the menu's weight: nothing was learnt of it. */
+static void write_weights(const struct fit *f, struct mix *mix)
+{
+    for (uint32_t x = 0; x + OTHERS < f->features; x++)
+        mix->weight[f->feature[x].matrix] = f->share[x];
+}
+
+static void write_recipe(const struct fit *f, struct recipe *out)
+{
+    struct mix *mix = &out->mixes[f->kind];
+    if (f->whole)
+        write_weights(f, mix);
+    else
+        write_ingredients(f, out);
+    memcpy(mix->decay, f->decay, sizeof mix->decay);
+    mix->habit = f->share[fit_other(f, HABIT)];
+    mix->popular = f->share[fit_other(f, POPULAR)];
+    mix->recent = f->share[fit_other(f, RECENT)];
 }
 
 static int fit_all(struct fit *f, const struct fit_params *params, struct fit_report *report,
@@ -328,7 +376,7 @@ static int make_matrices(struct fit *f, struct csr rows[MATRIX_COUNT], struct er
     for (uint32_t x = 0; x < f->asked.ingredient_count; x++)
         f->asked.ingredients[x].share = 0;
     for (uint32_t x = 0; x + OTHERS < f->features; x++)
-        f->asked.ingredients[f->ingredient[x]].share = f->share[x];
+        f->asked.ingredients[f->feature[x].ingredient].share = f->share[x];
     for (int k = 0; k < MATRIX_COUNT && rc == 0; k++) {
         uint32_t *both = NULL;
         if (f->menu->mixes[f->kind].weight[k] > 0)
@@ -336,8 +384,6 @@ static int make_matrices(struct fit *f, struct csr rows[MATRIX_COUNT], struct er
                                  err);
         free(both);
     }
-    for (int k = 0; k < MATRIX_COUNT && rc; k++)
-        csr_deinit(&rows[k]);
     return rc;
 }
 
@@ -361,6 +407,7 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
     struct fit f = {.split = valid,
                     .menu = menu,
                     .kind = kind,
+                    .whole = params->whole ? rows : NULL,
                     .cutoff = params->cutoff ? params->cutoff : DEFAULT_CUTOFF,
                     .threads = params->threads,
                     .progress = params->progress};
@@ -374,9 +421,11 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
         rc = fit_all(&f, params, &made, err);
         if (rc == 0)
             write_recipe(&f, &recipe);
-        if (rc == 0 && rows)
+        if (rc == 0 && rows && !f.whole)
             rc = make_matrices(&f, rows, err);
     }
+    for (int k = 0; k < MATRIX_COUNT && rows && rc; k++)
+        csr_deinit(&rows[k]);
     fit_deinit(&f);
     if (rc)
         return rc;

@@ -47,9 +47,8 @@ static void table_deinit(struct table *t)
 /* What feature x gives each item, for the context of a question. */
 static void sum_rows(const struct fit *f, struct table *t, uint32_t x, struct span given)
 {
-    uint32_t ingredient = f->ingredient[x];
-    const struct csr *rows = &f->sources.rows[ingredient];
-    float decay = f->decay[f->menu->ingredients[ingredient].matrix], weight = 1;
+    const struct csr *rows = f->feature[x].rows;
+    float decay = f->decay[f->feature[x].matrix], weight = 1;
     float *sum = t->sum + (size_t)x * rows->cols;
     uint32_t *touched = t->touched + (size_t)x * rows->cols;
     t->count[x] = 0;
@@ -130,7 +129,7 @@ static uint32_t name_candidates(const struct fit *f, struct table *t, uint32_t q
         if (q->target[k] != TARGET_LOST && t->place[q->target[k]] != MASKED)
             name_item(t, &count, q->target[k]);
     *targets = count;
-    for (uint32_t x = 0; x + 2 < f->features; x++)
+    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++)
         name_best(f, t, x, &count);
     for (uint32_t k = 0; k < f->named_count; k++)
         name_item(t, &count, f->named[k]);
@@ -148,8 +147,8 @@ static bool copy_features(const struct fit *f, const struct table *t, struct can
     memcpy(to->item, t->item, to->count * sizeof *to->item);
     for (uint32_t x = 0; x < f->features; x++) {
         const float *from = t->sum + (size_t)x * items;
-        from = f->ingredient[x] == POPULAR ? f->popular : from;
-        from = f->ingredient[x] == RECENT ? f->recent : from;
+        from = x == fit_other(f, POPULAR) ? f->popular : from;
+        from = x == fit_other(f, RECENT) ? f->recent : from;
         for (uint32_t c = 0; c < to->count; c++)
             to->feature[(size_t)x * to->count + c] = from[to->item[c]];
     }
@@ -179,11 +178,11 @@ static bool describe_question(const struct fit *f, struct table *t, uint32_t at)
     uint32_t items = f->split->train.item_count, question = f->question[at];
     struct span given = f->split->questions.context[question];
     fit_candidates_deinit(to);
-    for (uint32_t x = 0; x + 2 < f->features; x++) {
-        if (f->ingredient[x] == HABIT)
-            sum_habit(f, t, x, f->split->questions.history[question]);
-        else
+    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++) {
+        if (f->feature[x].rows)
             sum_rows(f, t, x, given);
+        else
+            sum_habit(f, t, x, f->split->questions.history[question]);
     }
     mask_context(f, t, given, true);
     to->count = name_candidates(f, t, question, &to->target_count);
@@ -193,7 +192,7 @@ static bool describe_question(const struct fit *f, struct table *t, uint32_t at)
     mask_context(f, t, given, false);
     for (uint32_t k = 0; k < to->count; k++)
         t->place[t->item[k]] = 0;
-    for (uint32_t x = 0; x + 2 < f->features; x++)
+    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++)
         for (uint32_t k = 0; k < t->count[x]; k++)
             t->sum[(size_t)x * items + t->touched[(size_t)x * items + k]] = 0;
     return done;

@@ -5,11 +5,15 @@
 #include "base/parallel.h"
 #include "eval/fit.h"
 
-#define POPULAR      RECIPE_INGREDIENTS_MAX /* features behind the ingredients' */
-#define RECENT       (RECIPE_INGREDIENTS_MAX + 1)
-#define HABIT        (RECIPE_INGREDIENTS_MAX + 2)
-#define OTHERS       3 /* features behind the learners': habit, popular, recent */
+enum other { HABIT, POPULAR, RECENT, OTHERS }; /* features behind those of rows, in this order */
 #define FEATURES_MAX (RECIPE_INGREDIENTS_MAX + OTHERS)
+_Static_assert((int)MATRIX_COUNT <= RECIPE_INGREDIENTS_MAX, "matrices may be features");
+
+struct feature {
+    const struct csr *rows;  /* of an ingredient or of a whole matrix; NULL: one of the others */
+    enum matrix_kind matrix; /* that the rows are of, or are */
+    uint32_t ingredient;     /* of the menu, if it is one's */
+};
 
 struct candidates_of { /* one question's */
     uint32_t count, target_count;
@@ -24,12 +28,13 @@ struct fit {
     enum mix_kind kind;
     struct recipe asked; /* the menu, with everything that is to be made */
     struct sources sources;
+    struct csr *whole;       /* [MATRIX_COUNT] matrices to be weighed; NULL: ingredients are */
     float *popular, *recent; /* [items] as shares of the best seller's */
     uint32_t *named;         /* [named_count] the most popular items */
     uint32_t named_count;
 
-    uint32_t features;                 /* in use, HABIT, POPULAR and RECENT the last */
-    uint32_t ingredient[FEATURES_MAX]; /* of a feature: index in the menu, POPULAR or RECENT */
+    uint32_t features; /* in use, the others the last */
+    struct feature feature[FEATURES_MAX];
     float share[FEATURES_MAX];
     float decay[MATRIX_COUNT];
 
@@ -45,6 +50,11 @@ struct fit {
     struct progress *progress;
     int status[PARALLEL_WORKERS_MAX];
 };
+
+static inline uint32_t fit_other(const struct fit *f, enum other other)
+{
+    return f->features - OTHERS + other;
+}
 
 /* fit_describe.c: the candidates of every question by the features in use, and their scores under
  * the shares in force. */

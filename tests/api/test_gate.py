@@ -97,3 +97,35 @@ def test_a_target_for_the_long_tail_is_kept_with_the_model(tmp_path):
     carried = train(data, "--rehearse=false", "--tail-target", "0.4")
     assert carried["recipe"]["mixes"]["basket"]["novelty"] == aimed["recipe"]["mixes"]["basket"]["novelty"]
     assert train(data, "--rehearse=false")["recipe"]["mixes"]["basket"]["novelty"] == 0
+
+
+def visits(first, count, rng):
+    """Each looks at six items in a row, an hour after the other; orders know nothing of the row."""
+    for n in range(first, first + count):
+        at = rng.randrange(BUNDLES * ITEMS)
+        for look in range(6):
+            x = (at + look) % (BUNDLES * ITEMS)
+            yield {"event": "view", "session_id": f"s{n}", "item_id": f"b{x % BUNDLES}-{x // BUNDLES}",
+                   "timestamp": 1_700_000_000 + 600 * n + 20 * look}
+
+
+def test_visits_choose_what_a_session_answers_by(start, tmp_path):
+    rng, data = random.Random(7), tmp_path / "data"
+    import_orders(data, orders(0, 2500, rng), tmp_path / "orders.ndjson")
+    before = train(data)
+    assert "no visits" in before["rehearsal"]["session"]["skipped"]
+    import_orders(data, visits(0, 2500, rng), tmp_path / "visits.ndjson")
+    after = train(data)
+    session, weights = after["rehearsal"]["session"], after["recipe"]["mixes"]["session"]["weights"]
+    assert session["ndcg"] > .7 and session["ndcg"] >= session["ndcg_menu"] and session["questions"] >= 500
+    assert weights["visits"] > 2 * sum(w for matrix, w in weights.items() if matrix != "visits")
+    assert before["recipe"]["ingredients"] == after["recipe"]["ingredients"]
+    for surface in ("basket", "personal", "similar"):
+        assert before["recipe"]["mixes"][surface] == after["recipe"]["mixes"][surface]
+    text = run("train", "--data", data, "--embeddings=false").stdout
+    assert "rehearsed session  NDCG@10 " in text and "rehearsed basket   NDCG@10 " in text
+    server = start(data=data)
+    report = server.get(f"/models/{after['model']}").json()["report"]
+    assert report["rehearsal"]["session"] == session
+    got = server.get("/recommend", params={"surface": "session", "items": "b3-0,b4-0"}).json()
+    assert got["items"][0]["item_id"] == "b5-0"
