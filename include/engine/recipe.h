@@ -8,48 +8,7 @@
 #ifndef ENGINE_RECIPE_H
 #define ENGINE_RECIPE_H
 
-#include "base/buf.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-enum matrix_kind {
-    MATRIX_ORDERS,   /* in one order */
-    MATRIX_SHOPPERS, /* by one shopper, whenever */
-    MATRIX_NEXT,     /* by one shopper, this after that */
-    MATRIX_ALIKE,    /* instead of each other: rows of look-alikes */
-    MATRIX_VISITS,   /* looked at in one visit, this after that */
-    MATRIX_COUNT
-};
-const char *matrix_name(enum matrix_kind kind); /* "orders", "shoppers", … */
-
-enum learner_kind {
-    LEARNER_COSINE,
-    LEARNER_JACCARD,
-    LEARNER_LLR,
-    LEARNER_CONFIDENCE,
-    LEARNER_RIDGE,
-    LEARNER_SEQUENCE,
-    LEARNER_LOWRANK,
-    LEARNER_SGNS,
-    LEARNER_SOFTMAX,
-    LEARNER_COUNT
-};
-const char *learner_name(enum learner_kind learner); /* "cosine", … */
-
-struct ingredient {
-    enum matrix_kind matrix;
-    enum learner_kind learner;
-    float share;          /* of the learner's normalised rows in the matrix; 0: not made */
-    uint32_t neighbours;  /* ridge: K */
-    float lambda;         /* ridge */
-    float unit_power;     /* ridge: a unit of b items counts b^-unit_power */
-    float half_life_days; /* ridge of orders: an order counts half after so many days; 0: never */
-    uint32_t distance;    /* sequence: D */
-    float gap_power, count_power, source_power, target_power; /* sequence */
-    uint32_t rank; /* lowrank, sgns, softmax: dimensions, at most 512;
-                      sgns: a multiple of 8 */
-};
+#include "engine/ingredient.h"
 
 /* What a surface adds up. An item t steps from the end of the context counts decay^t. */
 enum mix_kind { MIX_BASKET, MIX_SIMILAR, MIX_PERSONAL, MIX_SESSION, MIX_COUNT };

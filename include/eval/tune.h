@@ -1,5 +1,6 @@
 /* Tuning: a search for a better menu, what training's fit chooses its recipe from: neighbours and
- * lambda of the ridges, reach and powers of the sequential rules, ranks, the decay of habit.
+ * lambda of the ridges, the counts that pairs need, reach and powers of the sequential rules,
+ * ranks, the decay of habit; and now and then a learner that the usual menu does without.
  *
  * Successive halving (Jamieson & Talwalkar 2016) over a seeded random space: many menus are tried
  * on the newest share of the older orders, the best third of each rung goes on to three times as
@@ -15,7 +16,7 @@
 #include "eval/compare.h"
 #include "eval/split.h"
 
-#define TUNE_SPACE     2 /* raised when draws come to mean something else */
+#define TUNE_SPACE     3 /* raised when draws come to mean something else */
 #define TUNE_RUNGS     3
 #define TUNE_TRIES_MAX 243
 

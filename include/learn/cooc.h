@@ -48,10 +48,17 @@ uint32_t cooc_pair(const struct cooc *c, uint32_t i, uint32_t j); /* 0: never or
 enum weight { WEIGHT_COSINE, WEIGHT_LLR, WEIGHT_JACCARD, WEIGHT_CONFIDENCE };
 double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t n_ij);
 
+struct cooc_rows_params {
+    enum weight weight;
+    uint32_t k;         /* entries of a row */
+    uint32_t min_count; /* of fewer units a pair is nothing; 0: 1 */
+    uint32_t threads;   /* 0: one per core */
+};
+
 /* Row i = its k best (item j, weight), best first (ties: n_j descending, j ascending); weights > 0.
- * `threads` 0: one per core. ERR_NOMEM. */
-int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, uint32_t threads,
-              struct csr *out, struct error *err) WARN_UNUSED;
+ * ERR_NOMEM. */
+int cooc_rows(const struct cooc *c, const struct cooc_rows_params *params, struct csr *out,
+              struct error *err) WARN_UNUSED;
 
 /* The same with n_ij / (n_i^source_power n_j^target_power): .5 and .5 are the cosine, 1 and 0
  * confidence; a smaller target power favours popular items. */

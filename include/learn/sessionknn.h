@@ -19,7 +19,9 @@
 #ifndef LEARN_SESSIONKNN_H
 #define LEARN_SESSIONKNN_H
 
+#include "base/progress.h"
 #include "data/histories.h"
+#include "data/shape.h"
 
 enum sessionknn_form { SESSIONKNN_STAN, SESSIONKNN_VMIS };
 
@@ -69,5 +71,19 @@ struct sessionknn_answer { /* borrowed from the scratch until the next question 
  * item of the context, then k sessions. */
 void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_t length,
                     struct sessionknn_scratch *s, struct sessionknn_answer *out);
+
+/* As a source of rows: row i = the answer to a visit of item i alone, its `keep` best, best first
+ * (ties: items of more sessions, then the lower). The same for any number of threads. ERR_NOMEM,
+ * ERR_CANCELLED. */
+struct sessionknn_rows_params {
+    uint32_t keep;    /* entries of a row */
+    uint32_t threads; /* 0: one per core */
+    struct progress *progress;
+};
+int sessionknn_rows(const struct sessionknn *k, const struct sessionknn_rows_params *params,
+                    struct csr *out, struct error *err) WARN_UNUSED;
+/* Most bytes held by building and making rows of histories of such a shape, the rows included. */
+uint64_t sessionknn_rows_estimate_bytes(const struct dataset_shape *shape,
+                                        const struct sessionknn_rows_params *params);
 
 #endif

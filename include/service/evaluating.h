@@ -6,15 +6,19 @@
 #include "eval/report.h"
 #include "service/evaldata.h"
 
+#define EVALUATING_LEARNERS_MAX 12
+
 struct evaluating_request {
     struct evaldata_request input;
     struct evaluation_params params; /* split.id_rank, timed and entrants are set by the run;
                                         protocol and task as asked or by the kind of data */
     bool protocol_given, task_given;
-    struct str models;  /* names with commas between: these and the baselines; empty: all; of a
-                           curve one, empty: blend */
-    bool canaries;      /* run them too */
-    struct str against; /* name of one of them; empty: the best baseline */
+    struct str models; /* names with commas between: these and the baselines; empty: all; of a
+                          curve one, empty: blend */
+    const char *const *learners; /* ended by NULL: of a recipe, alone (entrant_of_learner); NULL:
+                                    none */
+    bool canaries;               /* run them too */
+    struct str against;          /* name of one of them; empty: the best baseline */
 };
 
 struct evaluating_report {

@@ -14,6 +14,7 @@ struct flags {
     const char *context_max, *targets, *questions, *test_share, *valid_share;
     const char *output, *svg, *curve;
     const char *maps[MAPS_MAX + 1];
+    const char *learners[EVALUATING_LEARNERS_MAX + 1];
     bool json, priced, anonymous, bought, refit, ties, segments, canaries;
 };
 
@@ -96,6 +97,7 @@ static bool make_request(const struct flags *f, const char *path, const char *da
                                          .include_items = f->items,
                                          .maps = f->maps[0] ? f->maps : NULL,
                                          .priced = f->priced};
+    q->learners = f->learners;
     q->canaries = f->canaries;
     q->params.open_ties = f->ties;
     q->params.split.anonymous = f->anonymous;
@@ -195,6 +197,7 @@ int cmd_evaluate(struct settings *settings, int argc, char **argv)
         {.name = "refit", .given = &f.refit},
         {.name = "k", .text = &f.k},
         {.name = "models", .text = &f.models},
+        {.name = "learner", .list = f.learners, .list_max = EVALUATING_LEARNERS_MAX},
         {.name = "against", .text = &f.against},
         {.name = "curve", .text = &f.curve},
         {.name = "seed", .text = &f.seed},

@@ -15,9 +15,11 @@
 
 #include "base/parallel.h"
 #include "learn/combine.h"
+#include "learn/ials.h"
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
+#include "learn/sessionknn.h"
 #include "learn/softmax.h"
 
 #define DEFAULT_ITEMSETS   4000000u
@@ -193,7 +195,9 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     struct ridge_params ridge = {
         .neighbours = g->neighbours, .lambdas = lambdas, .keep = k, .threads = s->params->threads};
     struct lowrank_params lowrank = {.dimensions = g->rank, .threads = s->params->threads};
+    struct ials_params ials = {.dimensions = g->rank, .threads = s->params->threads};
     struct softmax_params softmax = {.dimensions = g->rank};
+    struct sessionknn_rows_params stan = {.keep = k, .threads = s->params->threads};
     struct sequence_params sequence = {
         .distance = g->distance, .keep = k, .threads = s->params->threads};
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
@@ -213,8 +217,12 @@ static uint64_t learner_bytes(const struct shop_size *s, const struct ingredient
     case LEARNER_LOWRANK:
         return rows_of_vectors_bytes(s, g, k,
                                      lowrank_estimate_bytes(units_of(s, g->matrix), &lowrank));
+    case LEARNER_IALS:
+        return rows_of_vectors_bytes(s, g, k, ials_estimate_bytes(units_of(s, g->matrix), &ials));
     case LEARNER_SOFTMAX:
         return rows_of_vectors_bytes(s, g, k, softmax_estimate_bytes(&s->shoppers, &softmax));
+    case LEARNER_STAN:
+        return sessionknn_rows_estimate_bytes(&s->shoppers, &stan);
     case LEARNER_SEQUENCE:
         sequence.by_time = g->matrix != MATRIX_VISITS;
         return sequence_estimate_bytes(units_of(s, g->matrix), &sequence);

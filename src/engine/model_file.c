@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAGIC   UINT64_C(0x006c65646f6d6b62) /* "bkmodel" read as a little-endian number */
-#define VERSION 6u
+#define VERSION 7u
 
 /* The part "header". Fixed layout, no padding. */
 struct header {

@@ -1,12 +1,10 @@
-/* Names, the default and the ranges of a recipe. */
+/* The default, the bounds and the mixes of a recipe. */
 #include "engine/recipe.h"
+
+#include "recipe_internal.h"
 
 #include <assert.h>
 #include <math.h>
-
-#define NEIGHBOURS_MAX 1000u
-#define RANK_MAX       512u
-#define HALF_LIFE_MAX  1e5f
 
 /* What learners have with more items than this. */
 #define MANY_ITEMS     20000
@@ -14,23 +12,6 @@
 #define FEW_STEPS      20
 #define FEW_DIMENSIONS 32
 #define FEW_COMPONENTS 64
-
-const char *matrix_name(enum matrix_kind kind)
-{
-    static const char *const names[] = {"orders", "shoppers", "next", "alike", "visits"};
-    _Static_assert(sizeof names / sizeof *names == MATRIX_COUNT, "one name each");
-    assert(kind < MATRIX_COUNT);
-    return names[kind];
-}
-
-const char *learner_name(enum learner_kind learner)
-{
-    static const char *const names[] = {"cosine",   "jaccard", "llr",  "confidence", "ridge",
-                                        "sequence", "lowrank", "sgns", "softmax"};
-    _Static_assert(sizeof names / sizeof *names == LEARNER_COUNT, "one name each");
-    assert(learner < LEARNER_COUNT);
-    return names[learner];
-}
 
 const char *mix_name(enum mix_kind kind)
 {
@@ -106,56 +87,21 @@ void recipe_bound(struct recipe *r, uint32_t items)
     }
 }
 
-static bool in_range(float x, float low, float high)
-{
-    return x >= low && x <= high; /* false for NaN */
-}
-
-static bool has_rank(const struct ingredient *g)
-{
-    return g->learner == LEARNER_LOWRANK || g->learner == LEARNER_SGNS ||
-           g->learner == LEARNER_SOFTMAX;
-}
-
-static const char *ingredient_fault(const struct ingredient *g)
-{
-    bool walks = g->matrix == MATRIX_NEXT || g->matrix == MATRIX_VISITS,
-         is_sequence = g->learner == LEARNER_SEQUENCE;
-    bool of_histories = g->learner == LEARNER_SOFTMAX;
-    if (g->matrix >= MATRIX_COUNT || g->learner >= LEARNER_COUNT || walks != is_sequence ||
-        (of_histories && g->matrix != MATRIX_SHOPPERS))
-        return "a learner in a matrix that it does not make";
-    if (!in_range(g->share, 0, 1e6f))
-        return "share";
-    if (g->learner == LEARNER_RIDGE &&
-        (g->neighbours == 0 || g->neighbours > NEIGHBOURS_MAX || !(g->lambda > 0) ||
-         !isfinite(g->lambda) || !in_range(g->unit_power, 0, 2) ||
-         !in_range(g->half_life_days, 0, g->matrix == MATRIX_SHOPPERS ? 0 : HALF_LIFE_MAX)))
-        return "neighbours, lambda, unit_power or half_life_days of a ridge";
-    if (is_sequence && (g->distance == 0 || g->distance > NEIGHBOURS_MAX ||
-                        !in_range(g->gap_power, 0, 4) || !in_range(g->count_power, 0, 2) ||
-                        !in_range(g->source_power, 0, 2) || !in_range(g->target_power, 0, 2)))
-        return "distance or a power of a sequence";
-    if (has_rank(g) && (g->rank == 0 || g->rank > RANK_MAX))
-        return "rank";
-    if (g->learner == LEARNER_SGNS && g->rank % 8)
-        return "rank of an sgns, a multiple of 8";
-    return NULL;
-}
-
 static const char *mix_fault(const struct mix *m)
 {
     for (int k = 0; k < MATRIX_COUNT; k++) {
-        if (!in_range(m->weight[k], 0, 1e6f))
+        if (!recipe_in_range(m->weight[k], 0, 1e6f))
             return "weight of a matrix";
         if (!(m->decay[k] > 0) || m->decay[k] > 1)
             return "decay of a matrix";
     }
-    if (!in_range(m->habit, 0, 1e6f) || !(m->habit_decay > 0) || m->habit_decay > 1)
+    if (!recipe_in_range(m->habit, 0, 1e6f) || !(m->habit_decay > 0) || m->habit_decay > 1)
         return "habit";
-    if (!in_range(m->novelty, 0, 1))
+    if (!recipe_in_range(m->novelty, 0, 1))
         return "novelty";
-    return in_range(m->popular, 0, 1e6f) && in_range(m->recent, 0, 1e6f) ? NULL : "popularity";
+    return recipe_in_range(m->popular, 0, 1e6f) && recipe_in_range(m->recent, 0, 1e6f)
+               ? NULL
+               : "popularity";
 }
 
 bool recipe_valid(const struct recipe *r, const char **what)
@@ -168,39 +114,15 @@ bool recipe_valid(const struct recipe *r, const char **what)
     return !*what;
 }
 
-static void member(struct buf *out, const char *name, double value)
-{
-    buf_printf(out, ",\"%s\":", name);
-    buf_f64(out, value);
-}
-
-/* As written by a person: the float nearest to the text, not its expansion. */
-static double plain(float x)
+double recipe_plain(float x)
 {
     return round((double)x * 1e6) / 1e6;
 }
 
-static void ingredient_json(const struct ingredient *g, struct buf *out)
+void recipe_member(struct buf *out, const char *name, double value)
 {
-    buf_printf(out, "{\"matrix\":\"%s\",\"learner\":\"%s\"", matrix_name(g->matrix),
-               learner_name(g->learner));
-    member(out, "share", plain(g->share));
-    if (g->learner == LEARNER_RIDGE) {
-        member(out, "neighbours", g->neighbours);
-        member(out, "lambda", plain(g->lambda));
-        member(out, "unit_power", plain(g->unit_power));
-        member(out, "half_life_days", plain(g->half_life_days));
-    }
-    if (g->learner == LEARNER_SEQUENCE) {
-        member(out, "distance", g->distance);
-        member(out, "gap_power", plain(g->gap_power));
-        member(out, "count_power", plain(g->count_power));
-        member(out, "source_power", plain(g->source_power));
-        member(out, "target_power", plain(g->target_power));
-    }
-    if (has_rank(g))
-        member(out, "rank", g->rank);
-    buf_char(out, '}');
+    buf_printf(out, ",\"%s\":", name);
+    buf_f64(out, value);
 }
 
 static void mix_json(const struct mix *m, struct buf *out)
@@ -211,7 +133,7 @@ static void mix_json(const struct mix *m, struct buf *out)
         if (m->weight[k] == 0)
             continue;
         buf_printf(out, "%s\"%s\":", comma, matrix_name((enum matrix_kind)k));
-        buf_f64(out, plain(m->weight[k]));
+        buf_f64(out, recipe_plain(m->weight[k]));
         comma = ",";
     }
     buf_text(out, "},\"decays\":{");
@@ -220,15 +142,15 @@ static void mix_json(const struct mix *m, struct buf *out)
         if (m->weight[k] == 0)
             continue;
         buf_printf(out, "%s\"%s\":", comma, matrix_name((enum matrix_kind)k));
-        buf_f64(out, plain(m->decay[k]));
+        buf_f64(out, recipe_plain(m->decay[k]));
         comma = ",";
     }
     buf_char(out, '}');
-    member(out, "habit", plain(m->habit));
-    member(out, "habit_decay", plain(m->habit_decay));
-    member(out, "popular", plain(m->popular));
-    member(out, "recent", plain(m->recent));
-    member(out, "novelty", plain(m->novelty));
+    recipe_member(out, "habit", recipe_plain(m->habit));
+    recipe_member(out, "habit_decay", recipe_plain(m->habit_decay));
+    recipe_member(out, "popular", recipe_plain(m->popular));
+    recipe_member(out, "recent", recipe_plain(m->recent));
+    recipe_member(out, "novelty", recipe_plain(m->novelty));
     buf_char(out, '}');
 }
 

@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "build_internal.h"
+#include "learn/ials.h"
 #include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
+#include "learn/sessionknn.h"
 #include "learn/softmax.h"
 
 #include <math.h>
@@ -131,6 +133,48 @@ static int make_lowrank(struct sources *s, uint32_t x, const struct csr *units, 
     return rc;
 }
 
+/* A basket's answer is not linear in its items; that of one item alone makes the rows. */
+static int make_ials(struct sources *s, uint32_t x, const struct csr *units, struct error *err)
+{
+    const struct ingredient *g = &s->recipe->ingredients[x];
+    const struct ials_params params = {.dimensions = g->rank,
+                                       .reg = (double)g->reg,
+                                       .a0 = (double)g->unseen,
+                                       .threads = s->params.threads,
+                                       .progress = s->params.progress};
+    struct embeddings vectors;
+    struct ials made;
+    int rc = ials_train(units, &params, &made, err);
+    if (rc)
+        return rc;
+    rc = ials_embeddings(&made, &vectors, err);
+    ials_deinit(&made);
+    if (rc)
+        return rc;
+    rc = take_vectors(s, x, &vectors, EMBEDDINGS_SCORE, err);
+    embeddings_deinit(&vectors);
+    return rc;
+}
+
+static int make_stan(struct sources *s, uint32_t x, struct error *err)
+{
+    const struct ingredient *g = &s->recipe->ingredients[x];
+    const struct sessionknn_params params = {
+        .form = SESSIONKNN_STAN, .neighbours = g->neighbours, .l2 = g->ageing, .l3 = g->reach};
+    const struct sessionknn_rows_params best = {
+        .keep = sources_keep(s), .threads = s->params.threads, .progress = s->params.progress};
+    struct sessionknn index;
+    struct csr made;
+    int rc = sessionknn_build(&s->histories, &params, &index, err);
+    if (rc)
+        return rc;
+    rc = sessionknn_rows(&index, &best, &made, err);
+    sessionknn_deinit(&index);
+    if (rc == 0)
+        take_rows(s, x, made);
+    return rc;
+}
+
 static int make_softmax(struct sources *s, uint32_t x, struct error *err)
 {
     const struct softmax_params params = {.dimensions = s->recipe->ingredients[x].rank,
@@ -171,9 +215,13 @@ static int make_weights(struct sources *s, uint32_t x, const struct cooc *pairs,
                                           [LEARNER_JACCARD] = WEIGHT_JACCARD,
                                           [LEARNER_LLR] = WEIGHT_LLR,
                                           [LEARNER_CONFIDENCE] = WEIGHT_CONFIDENCE};
+    const struct ingredient *g = &s->recipe->ingredients[x];
+    const struct cooc_rows_params params = {.weight = weights[g->learner],
+                                            .k = sources_keep(s),
+                                            .min_count = g->min_count,
+                                            .threads = s->params.threads};
     struct csr made;
-    int rc = cooc_rows(pairs, weights[s->recipe->ingredients[x].learner], sources_keep(s),
-                       s->params.threads, &made, err);
+    int rc = cooc_rows(pairs, &params, &made, err);
     if (rc == 0)
         take_rows(s, x, made);
     return rc;
@@ -196,8 +244,12 @@ static int make_rows(struct sources *s, uint32_t x, const struct csr *units,
         return make_sequence(s, x, err);
     case LEARNER_LOWRANK:
         return make_lowrank(s, x, units, err);
+    case LEARNER_IALS:
+        return make_ials(s, x, units, err);
     case LEARNER_SOFTMAX:
         return make_softmax(s, x, err);
+    case LEARNER_STAN:
+        return make_stan(s, x, err);
     case LEARNER_COUNT:
         break;
     }

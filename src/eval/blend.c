@@ -25,7 +25,10 @@ enum mix_kind entrant_mix(const struct split *split)
 int entrant_recipe_rows(const struct training *t, const struct recipe *recipe,
                         const struct mix *mix, struct csr rows[MATRIX_COUNT], struct error *err)
 {
-    struct source_params params = {.keep = t->keep, .threads = t->threads, .progress = t->progress};
+    const struct sgns_params sgns = {
+        .seed = t->seed, .threads = t->threads, .progress = t->progress};
+    struct source_params params = {
+        .keep = t->keep, .sgns = &sgns, .threads = t->threads, .progress = t->progress};
     struct sources sources;
     int rc = 0;
     sources_init(&sources, &t->split.train, recipe, &params);
@@ -65,6 +68,22 @@ int entrant_train_default(const struct training *t, struct contender *out, struc
     int rc = entrant_train_blend(&alone, out, err);
     if (rc == 0)
         out->name = "default";
+    return rc;
+}
+
+int entrant_train_learner(const struct entrant *l, const struct training *t, struct contender *out,
+                          struct error *err)
+{
+    const struct recipe recipe = {.ingredients = {l->learner}, .ingredient_count = 1};
+    struct mix mix = {.habit_decay = 1};
+    struct csr rows[MATRIX_COUNT] = {0};
+    mix.weight[l->learner.matrix] = 1;
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        mix.decay[k] = entrant_decay(t);
+    int rc = entrant_recipe_rows(t, &recipe, &mix, rows, err);
+    if (rc == 0)
+        return contender_mix(l->name, &mix, rows, NULL, out, err);
+    csr_deinit(&rows[l->learner.matrix]);
     return rc;
 }
 

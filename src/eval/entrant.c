@@ -79,7 +79,9 @@ static int train_weight(const struct training *t, const char *name, enum weight 
     struct csr rows;
     if (k == 0)
         k = t->split.task == TASK_BASKET ? BASKET_ROW : HISTORY_ROW;
-    int rc = cooc_rows(&t->pairs, weight, k, t->threads, &rows, err);
+    int rc = cooc_rows(&t->pairs,
+                       &(struct cooc_rows_params){.weight = weight, .k = k, .threads = t->threads},
+                       &rows, err);
     return rc ? rc : entrant_rows(t, name, &rows, out, err);
 }
 
@@ -264,12 +266,29 @@ const struct entrant *entrant_find(struct str name)
     return NULL;
 }
 
+int entrant_of_learner(const char *text, struct entrant *out, struct error *err)
+{
+    struct entrant made = {.name = text, .about = "a learner of the recipe"};
+    int rc = ingredient_parse(str_of(text), &made.learner, err);
+    if (rc)
+        return rc;
+    if (made.learner.matrix == MATRIX_VISITS)
+        return error_set(err, ERR_INVALID,
+                         "learner '%s': an evaluation of visits (--surface session) has them as "
+                         "histories: next/sequence",
+                         text);
+    made.of_shoppers = made.learner.matrix == MATRIX_SHOPPERS || made.learner.matrix == MATRIX_NEXT;
+    made.needs_order = made.of_shoppers;
+    *out = made;
+    return 0;
+}
+
 const char *entrant_problem(const struct entrant *l, const struct split_params *split, bool timed,
                             bool shoppers)
 {
     if (l->needs_times && !timed)
         return "needs orders with times";
-    if ((l->needs_past || l->needs_shoppers) && !shoppers)
+    if ((l->needs_past || l->needs_shoppers || l->of_shoppers) && !shoppers)
         return "needs orders that name their shoppers";
     if (l->needs_shoppers && split->task == TASK_BASKET)
         return "learns from the order of histories, and a basket has none";
@@ -289,7 +308,7 @@ int entrant_train(const struct entrant *l, const struct training *t, struct cont
 {
     double cpu_s = clock_cpu_s();
     uint64_t begin = clock_mono_ns();
-    int rc = l->train(t, out, err);
+    int rc = l->train ? l->train(t, out, err) : entrant_train_learner(l, t, out, err);
     if (rc)
         return rc;
     out->baseline = l->baseline;

@@ -27,6 +27,8 @@ int entrant_recipe_rows(const struct training *t, const struct recipe *recipe,
                         const struct mix *mix, struct csr rows[MATRIX_COUNT],
                         struct error *err) WARN_UNUSED;
 
+int entrant_train_learner(const struct entrant *l, const struct training *t, struct contender *out,
+                          struct error *err);
 int entrant_train_default(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_fusion(const struct training *t, struct contender *out, struct error *err);
 int entrant_train_blend(const struct training *t, struct contender *out, struct error *err);

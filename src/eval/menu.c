@@ -42,6 +42,8 @@ void recipe_menu(struct recipe *r, uint32_t items)
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_COSINE});
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_JACCARD});
     add(r, (struct ingredient){.matrix = MATRIX_ORDERS, .learner = LEARNER_CONFIDENCE});
+    add(r,
+        (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_COSINE, .min_count = 2});
     add_ridge(r, MATRIX_SHOPPERS, 100, 20, 0);
     add_ridge(r, MATRIX_SHOPPERS, 100, 200, 0);
     add(r, (struct ingredient){.matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .rank = 128});

@@ -1,6 +1,7 @@
 #include "eval/report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static double at_cutoff(const struct evaluation *e, const double *values, uint32_t k)
 {
@@ -30,6 +31,17 @@ static void add_asked(const struct evaluation *e, const struct evaluation_params
     buf_text(out, "\n\n");
 }
 
+/* Of the column of names; learners' are as long as what they were told. */
+static int name_width(const struct evaluation *e)
+{
+    size_t width = 16;
+    for (uint32_t i = 0; i < e->model_count; i++) {
+        size_t length = strlen(e->models[i].name);
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
 static void add_models(const struct evaluation *e, struct buf *out)
 {
     char hr[16], ndcg[16], mrr[16], map[16], coverage[16], tail[16], unlike[16];
@@ -40,14 +52,15 @@ static void add_models(const struct evaluation *e, struct buf *out)
     snprintf(coverage, sizeof coverage, "cover@%u", e->k);
     snprintf(tail, sizeof tail, "tail@%u", e->k);
     snprintf(unlike, sizeof unlike, "unlike@%u", e->k);
-    buf_printf(out, "%-16s %7s %8s %15s %8s %8s %8s %7s %9s %6s %7s %7s %7s %7s\n", "model", hr,
-               ndcg, "95 % interval", mrr, map, coverage, tail, unlike, "gini", "train s", "us p50",
-               "us p99", "MB");
+    int width = name_width(e);
+    buf_printf(out, "%-*s %7s %8s %15s %8s %8s %8s %7s %9s %6s %7s %7s %7s %7s\n", width, "model",
+               hr, ndcg, "95 % interval", mrr, map, coverage, tail, unlike, "gini", "train s",
+               "us p50", "us p99", "MB");
     for (uint32_t i = 0; i < e->model_count; i++) {
         const struct model_result *m = &e->models[i];
         const struct interval *ci = &m->interval[TESTED_NDCG];
-        buf_printf(out, "%-16s %7.4f %8.4f  %6.4f - %6.4f %8.4f %8.4f %8.3f %7.3f %9.3f %6.3f",
-                   m->name, at_cutoff(e, m->quality[QUALITY_HR], e->k),
+        buf_printf(out, "%-*s %7.4f %8.4f  %6.4f - %6.4f %8.4f %8.4f %8.3f %7.3f %9.3f %6.3f",
+                   width, m->name, at_cutoff(e, m->quality[QUALITY_HR], e->k),
                    at_cutoff(e, m->quality[QUALITY_NDCG], e->k), ci->low, ci->high,
                    at_cutoff(e, m->quality[QUALITY_MRR], e->k),
                    at_cutoff(e, m->quality[QUALITY_MAP], e->k), at_cutoff(e, m->coverage, e->k),
@@ -65,7 +78,7 @@ static void add_comparison(const struct evaluation *e, struct buf *out)
     for (uint32_t i = 0; i < e->model_count; i++) {
         if (i == e->against)
             continue;
-        buf_printf(out, "%-16s", e->models[i].name);
+        buf_printf(out, "%-*s", name_width(e), e->models[i].name);
         for (int t = 0; t < TESTED_COUNT; t++) {
             const struct interval *d = &e->models[i].difference[t];
             if (t == TESTED_RECALL && e->targets == e->questions)
@@ -80,16 +93,17 @@ static void add_comparison(const struct evaluation *e, struct buf *out)
 
 static void add_segments(const struct evaluation *e, struct buf *out)
 {
+    int width = name_width(e) > 16 ? name_width(e) : 14;
     buf_printf(out, "\nndcg@%u by segment:\n%-16s", e->k, "");
     for (uint32_t i = 0; i < e->model_count; i++)
-        buf_printf(out, " %14.14s", e->models[i].name);
+        buf_printf(out, " %*s", width, e->models[i].name);
     buf_text(out, "   questions\n");
     for (int s = SEGMENT_ALL + 1; s < SEGMENT_COUNT; s++) {
         if (!e->models[0].segments[s].questions)
             continue;
         buf_printf(out, "%-16.16s", segment_name((enum segment)s));
         for (uint32_t i = 0; i < e->model_count; i++)
-            buf_printf(out, " %14.4f", e->models[i].segments[s].value[TESTED_NDCG]);
+            buf_printf(out, " %*.4f", width, e->models[i].segments[s].value[TESTED_NDCG]);
         buf_printf(out, " %11u\n", e->models[0].segments[s].questions);
     }
 }

@@ -52,6 +52,31 @@ static void draw_sequence(struct ingredient *g, struct rng *rng)
     g->target_power = between(rng, 0, 0.4f);
 }
 
+static void draw_pairs(struct ingredient *g, struct rng *rng)
+{
+    static const uint32_t counts[] = {0, 0, 2, 3, 5};
+    g->min_count = counts[rng_below(rng, 5)];
+}
+
+/* Learners that the usual menu does without, each in one draw of four. */
+static void add_rarer(struct recipe *r, struct rng *rng)
+{
+    if (rng_below(rng, 4) == 0)
+        r->ingredients[r->ingredient_count++] =
+            (struct ingredient){.matrix = MATRIX_SHOPPERS,
+                                .learner = LEARNER_STAN,
+                                .neighbours = 100u << rng_below(rng, 4),
+                                .ageing = log_between(rng, 0.5f, 8),
+                                .reach = log_between(rng, 1, 20)};
+    if (rng_below(rng, 4) == 0)
+        r->ingredients[r->ingredient_count++] =
+            (struct ingredient){.matrix = rng_below(rng, 2) ? MATRIX_SHOPPERS : MATRIX_ORDERS,
+                                .learner = LEARNER_IALS,
+                                .rank = 32u << rng_below(rng, 3),
+                                .reg = log_between(rng, 1e-4f, 1e-1f),
+                                .unseen = log_between(rng, 0.02f, 1)};
+}
+
 /* Ridges of one matrix keep their systems in common (neighbours, unit_power), which makes them
  * cheap; their lambdas differ. */
 void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *out)
@@ -66,6 +91,8 @@ void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *ou
         struct ingredient *g = &out->ingredients[x];
         if (g->learner == LEARNER_SEQUENCE)
             draw_sequence(g, &rng);
+        if (g->learner <= LEARNER_CONFIDENCE)
+            draw_pairs(g, &rng);
         if (g->learner == LEARNER_LOWRANK)
             g->rank = 32u << rng_below(&rng, 4);
         if (g->learner != LEARNER_RIDGE)
@@ -79,6 +106,7 @@ void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *ou
     }
     for (int k = 0; k < MIX_COUNT; k++)
         out->mixes[k].habit_decay = between(&rng, 0.6f, 1);
+    add_rarer(out, &rng);
     recipe_bound(out, items);
 }
 

@@ -59,7 +59,7 @@ double weight_of(enum weight w, uint64_t n, uint64_t n_i, uint64_t n_j, uint64_t
 struct job {
     const struct cooc *pairs;
     enum weight weight;
-    uint32_t k, threads;
+    uint32_t k, min_count, threads;
     uint32_t *rank;          /* [items] by (n_i descending, item) */
     double *margins;         /* [items], LLR only */
     double *source, *target; /* [items] what n_ij is multiplied with; NULL: `weight` says */
@@ -84,6 +84,8 @@ static void make_row(struct job *job, uint32_t i, struct topk *best)
     const struct cooc *c = job->pairs;
     topk_init(best, best->entries, job->k);
     for (uint64_t e = c->start[i]; e < c->start[i + 1]; e++) {
+        if (c->count[e] < job->min_count)
+            continue;
         float weight = (float)weigh(job, i, c->column[e], c->count[e]);
         if (weight > 0)
             topk_offer(best, c->column[e], weight, job->rank[c->column[e]]);
@@ -138,15 +140,19 @@ static int finish(struct job *job, bool prepared, struct csr *out, struct error 
     return error_set(err, status, "rows of pairs: out of memory");
 }
 
-int cooc_rows(const struct cooc *c, enum weight weight, uint32_t k, uint32_t threads,
-              struct csr *out, struct error *err)
+int cooc_rows(const struct cooc *c, const struct cooc_rows_params *params, struct csr *out,
+              struct error *err)
 {
-    struct job job = {.pairs = c, .weight = weight, .k = k, .threads = threads};
-    if (weight == WEIGHT_LLR)
+    struct job job = {.pairs = c,
+                      .weight = params->weight,
+                      .k = params->k,
+                      .min_count = params->min_count,
+                      .threads = params->threads};
+    if (job.weight == WEIGHT_LLR)
         MEM_NEW(job.margins, c->item_count);
     for (uint32_t i = 0; job.margins && i < c->item_count; i++)
         job.margins[i] = margin(c->unit_count, c->item_units[i]);
-    return finish(&job, weight != WEIGHT_LLR || job.margins, out, err);
+    return finish(&job, job.weight != WEIGHT_LLR || job.margins, out, err);
 }
 
 int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,

@@ -5,6 +5,7 @@
 
 struct chosen {
     const struct entrant *at[MODELS_MAX];
+    struct entrant learners[EVALUATING_LEARNERS_MAX];
     uint32_t count;
 };
 
@@ -28,6 +29,21 @@ static bool named(struct str list, const char *name)
     return false;
 }
 
+static int add_learners(const struct evaluating_request *request, struct chosen *out,
+                        struct error *err)
+{
+    for (uint32_t i = 0; request->learners && request->learners[i]; i++) {
+        if (i == EVALUATING_LEARNERS_MAX || out->count == MODELS_MAX)
+            return error_set(err, ERR_INVALID, "--learner: too many models, at most %d",
+                             EVALUATING_LEARNERS_MAX);
+        int rc = entrant_of_learner(request->learners[i], &out->learners[i], err);
+        if (rc)
+            return rc;
+        out->at[out->count++] = &out->learners[i];
+    }
+    return 0;
+}
+
 /* Baselines that suit the data always, others as asked. */
 static int choose_models(const struct evaluating_request *request, const struct split_params *split,
                          bool timed, bool shoppers, struct chosen *out, struct error *err)
@@ -39,13 +55,14 @@ static int choose_models(const struct evaluating_request *request, const struct 
         if (!entrant_find(name))
             return unknown_model(name, err);
     }
+    bool chosen = request->models.len || (request->learners && request->learners[0]);
     for (uint32_t i = 0; i < count && out->count < MODELS_MAX; i++) {
         bool fits = !entrant_problem(&all[i], split, timed, shoppers);
         bool asked = request->models.len && named(request->models, all[i].name);
-        if (asked || (fits && (all[i].baseline || (!request->models.len && !all[i].slow))))
+        if (asked || (fits && (all[i].baseline || (!chosen && !all[i].slow))))
             out->at[out->count++] = &all[i];
     }
-    return 0;
+    return add_learners(request, out, err);
 }
 
 static int choose_curve(const struct evaluating_request *request, const struct split_params *split,
@@ -58,11 +75,13 @@ static int choose_curve(const struct evaluating_request *request, const struct s
         return unknown_model(name, err);
     if (problem)
         return error_set(err, ERR_INVALID, "model %s %s", entrant->name, problem);
-    if (request->against.len || request->canaries || request->params.open_ties)
+    bool learners = request->learners && request->learners[0];
+    if (request->against.len || request->canaries || request->params.open_ties || learners)
         return error_set(err, ERR_INVALID,
                          "--curve is about one model and its lists: it goes without %s",
                          request->against.len ? "--against"
                          : request->canaries  ? "--canaries"
+                         : learners           ? "--learner"
                                               : "--expected-ties");
     out->at[out->count++] = entrant;
     return 0;
@@ -74,13 +93,15 @@ static int choose_against(const struct evaluating_request *request, const struct
     *out = NULL;
     if (!request->against.len)
         return 0;
-    *out = entrant_find(request->against);
-    if (!*out)
-        return unknown_model(request->against, err);
     for (uint32_t i = 0; i < chosen->count; i++)
-        if (chosen->at[i] == *out)
-            return 0;
-    return error_set(err, ERR_INVALID, "--against %s: it is not among the models", (*out)->name);
+        if (str_eq(str_of(chosen->at[i]->name), request->against))
+            *out = chosen->at[i];
+    if (*out)
+        return 0;
+    if (!entrant_find(request->against))
+        return unknown_model(request->against, err);
+    return error_set(err, ERR_INVALID, "--against %.*s: it is not among the models",
+                     STR_ARG(request->against));
 }
 
 static int choose_protocol(const struct evaluating_request *request, const struct evaldata *data,

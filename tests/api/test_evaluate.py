@@ -65,10 +65,11 @@ def popularity(train, orders):
     return lambda context, item: orders[item]
 
 
-def cosine(train, orders):
+def cosine(train, orders, least=1):
     sets = [set(h) for h in train]
     single = collections.Counter(i for s in sets for i in s)
     pair = collections.Counter((a, b) for s in sets for a in s for b in s if a != b)
+    pair = collections.Counter({p: n for p, n in pair.items() if n >= least})
 
     def score(context, item):
         return sum(.7 ** t * pair[c, item] / math.sqrt(single[c] * single[item])
@@ -88,6 +89,18 @@ def test_leave_last_out_equals_a_plain_calculation(tmp_path, seed):
             for name, value in wanted.items():
                 assert report["metrics"][model][f"{name}@{k}"] == pytest.approx(value, abs=2e-4), (model, name, k)
             assert report["models"][model]["metrics"] == report["metrics"][model]
+
+
+@pytest.mark.parametrize("least", [0, 3])
+def test_a_learner_of_the_recipe_alone_is_told_its_parameters(tmp_path, least):
+    histories = made_histories(4)
+    name = f"shoppers/cosine:min_count={least}"
+    report = evaluate("--format", "sequences", write_sequences(tmp_path / "h", histories), "--learner", name,
+                      "--learner", "next/sequence:distance=3", "--against", name)
+    wanted, _ = reference(histories, lambda train, orders: cosine(train, orders, least), 10)
+    assert {n: report["metrics"][name][f"{n}@10"] for n in wanted} == pytest.approx(wanted, abs=2e-4)
+    assert {"popularity", "llr", name, "next/sequence:distance=3"} <= set(report["metrics"])
+    assert "blend" not in report["metrics"] and report["models"]["llr"]["against"]["model"] == name
 
 
 def test_the_report_says_what_was_done(tmp_path):
@@ -211,6 +224,11 @@ REFUSED = [
     (["--seed", "-1"], "--seed: expected a whole number"),
     (["--k", "0"], "--k: expected a whole number"),
     (["--models", ","], "no model ''"),
+    (["--learner", "orders/magic"], "learner 'orders/magic': expected a matrix and who makes it"),
+    (["--learner", "orders/ridge:lambda=-1"], "lambda=-1: expected a number from"),
+    (["--learner", "orders/ridge:rank=8"], "no parameter 'rank'; it has neighbours, lambda"),
+    (["--learner", "visits/sequence"], "has them as histories: next/sequence"),
+    (["--learner", "orders/llr", "--curve", "novelty"], "it goes without --learner"),
 ]
 
 

@@ -66,7 +66,8 @@ static bool check_pairs(const struct completion *c)
     for (size_t w = 0; w < sizeof WEIGHTS / sizeof *WEIGHTS; w++) {
         struct csr rows;
         begin = clock_mono_ns();
-        if (cooc_rows(&pairs, WEIGHTS[w].weight, 200, 0, &rows, NULL))
+        if (cooc_rows(&pairs, &(struct cooc_rows_params){.weight = WEIGHTS[w].weight, .k = 200},
+                      &rows, NULL))
             return false;
         double seconds = counting + since(begin);
         good &= report(WEIGHTS[w].name, rank_rows(c, &rows), WEIGHTS[w].published, seconds);

@@ -166,7 +166,8 @@ static int learn_pairs(const struct dataset *d, const struct dataset_shape *shap
     for (int w = WEIGHT_COSINE; w <= WEIGHT_LLR; w++) {
         struct csr rows;
         s = step_begin(w == WEIGHT_COSINE ? "cosine_rows" : "llr_rows");
-        if (cooc_rows(&pairs, (enum weight)w, 100, 0, &rows, NULL))
+        if (cooc_rows(&pairs, &(struct cooc_rows_params){.weight = (enum weight)w, .k = 100}, &rows,
+                      NULL))
             return 1;
         step_end(&s, cooc_rows_estimate_bytes(shape, 100), csr_entries(&rows));
         csr_deinit(&rows);

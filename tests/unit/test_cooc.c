@@ -230,11 +230,13 @@ static double weight_by(int kind, const struct cooc *c, uint32_t i, uint32_t j)
     return weight_of((enum weight)kind, c->unit_count, n_i, n_j, n_ij);
 }
 
-static int rows_by(int kind, const struct cooc *c, uint32_t k, struct csr *rows)
+static int rows_by(int kind, const struct cooc *c, uint32_t k, uint32_t least, struct csr *rows)
 {
+    const struct cooc_rows_params params = {
+        .weight = (enum weight)kind, .k = k, .min_count = least, .threads = k % 3};
     if (kind == POWERS)
         return cooc_power_rows(c, SOURCE_POWER, TARGET_POWER, k, k % 3, rows, NULL);
-    return cooc_rows(c, (enum weight)kind, k, k % 3, rows, NULL);
+    return cooc_rows(c, &params, rows, NULL);
 }
 
 static void rows_are_the_best_of_a_full_sort(void **state)
@@ -247,10 +249,10 @@ static void rows_are_the_best_of_a_full_sort(void **state)
         struct cooc c;
         struct csr rows;
         int kind = round % 5;
-        uint32_t k = 1 + rng_below(&r, 12);
+        uint32_t k = 1 + rng_below(&r, 12), least = kind == POWERS ? 0 : rng_below(&r, 4);
         random_dataset(&r, 50, 1 + rng_below(&r, 40), 0.2 + 0.6 * rng_unit(&r), &d);
         count(&d, (struct cooc_params){.threads = 1, .max_unit = 20}, &c);
-        assert_int_equal(rows_by(kind, &c, k, &rows), 0);
+        assert_int_equal(rows_by(kind, &c, k, least, &rows), 0);
         assert_int_equal(csr_check(&rows, NULL), 0);
         assert_int_equal(rows.rows, d.item_count);
         for (uint32_t i = 0; i < d.item_count; i++) {
@@ -258,7 +260,7 @@ static void rows_are_the_best_of_a_full_sort(void **state)
             uint32_t length = 0;
             for (uint32_t j = 0; j < d.item_count; j++) {
                 float weight = (float)weight_by(kind, &c, i, j);
-                if (weight > 0)
+                if (weight > 0 && cooc_pair(&c, i, j) >= least)
                     list[length++] = (struct entry){weight, d.item_orders[j], j};
             }
             qsort(list, length, sizeof *list, by_weight);
@@ -285,7 +287,8 @@ static void no_orders_make_no_pairs(void **state)
     assert_int_equal(dataset_finish(&d, NULL), 0);
     count(&d, (struct cooc_params){.max_per_row = 3}, &c);
     assert_int_equal(c.start[0], 0);
-    assert_int_equal(cooc_rows(&c, WEIGHT_LLR, 5, 0, &rows, NULL), 0);
+    assert_int_equal(
+        cooc_rows(&c, &(struct cooc_rows_params){.weight = WEIGHT_LLR, .k = 5}, &rows, NULL), 0);
     assert_int_equal(csr_entries(&rows), 0);
     csr_deinit(&rows);
     cooc_deinit(&c);
@@ -318,7 +321,7 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     for (int kind = WEIGHT_LLR; kind <= POWERS; kind++) {
         OOM_LOOP
         {
-            int rc = rows_by(kind, &c, 5, &rows);
+            int rc = rows_by(kind, &c, 5, 0, &rows);
             /* giving memory back may fail: the rows are good all the same */
             assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
             if (rc == 0) {

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static void the_default_is_valid(void **state)
@@ -32,19 +33,44 @@ static void the_default_is_valid(void **state)
     }
 }
 
-enum { SHARE, NEIGHBOURS, LAMBDA, UNIT_POWER, HALF_LIFE, DISTANCE, GAP, SOURCE, TARGET, RANK };
+enum {
+    SHARE,
+    LAMBDA,
+    UNIT_POWER,
+    HALF_LIFE,
+    GAP,
+    SOURCE,
+    TARGET,
+    REG,
+    UNSEEN,
+    AGEING,
+    REACH,
+    NEIGHBOURS,
+    DISTANCE,
+    RANK,
+    MIN_COUNT
+};
 
 static void set_field(struct ingredient *g, int field, double value)
 {
     float x = (float)value;
     uint32_t n = value < 0 ? UINT32_MAX : (uint32_t)fmin(value, UINT32_MAX);
-    float *reals[] = {[SHARE] = &g->share,           [LAMBDA] = &g->lambda,
-                      [UNIT_POWER] = &g->unit_power, [HALF_LIFE] = &g->half_life_days,
-                      [GAP] = &g->gap_power,         [SOURCE] = &g->source_power,
-                      [TARGET] = &g->target_power};
-    uint32_t *numbers[] = {
-        [NEIGHBOURS] = &g->neighbours, [DISTANCE] = &g->distance, [RANK] = &g->rank};
-    if (field == NEIGHBOURS || field == DISTANCE || field == RANK)
+    float *reals[] = {[SHARE] = &g->share,
+                      [LAMBDA] = &g->lambda,
+                      [UNIT_POWER] = &g->unit_power,
+                      [HALF_LIFE] = &g->half_life_days,
+                      [GAP] = &g->gap_power,
+                      [SOURCE] = &g->source_power,
+                      [TARGET] = &g->target_power,
+                      [REG] = &g->reg,
+                      [UNSEEN] = &g->unseen,
+                      [AGEING] = &g->ageing,
+                      [REACH] = &g->reach};
+    uint32_t *numbers[] = {[NEIGHBOURS] = &g->neighbours,
+                           [DISTANCE] = &g->distance,
+                           [RANK] = &g->rank,
+                           [MIN_COUNT] = &g->min_count};
+    if (field >= NEIGHBOURS)
         *numbers[field] = n;
     else
         *reals[field] = x;
@@ -70,6 +96,13 @@ static void an_ingredient_out_of_range_is_named(void **state)
         {LEARNER_LOWRANK, RANK, {1, 512}, {0, 513, 1e9}, "rank"},
         {LEARNER_SGNS, RANK, {8, 512}, {0, 12, 520}, "rank"},
         {LEARNER_SOFTMAX, RANK, {1, 512}, {0, 513, 1e9}, "rank"},
+        {LEARNER_IALS, RANK, {8, 256}, {0, 12, 264}, "rank"},
+        {LEARNER_IALS, REG, {1e-6, 1000}, {0, -1, NAN}, "reg"},
+        {LEARNER_IALS, UNSEEN, {1e-6, 1000}, {0, -1, NAN}, "unseen"},
+        {LEARNER_STAN, NEIGHBOURS, {1, 1000}, {0, 1001, 1e9}, "neighbours"},
+        {LEARNER_STAN, AGEING, {0.001, 1000}, {0, -1, NAN}, "ageing"},
+        {LEARNER_STAN, REACH, {0.001, 1000}, {0, -1, NAN}, "reach"},
+        {LEARNER_COSINE, MIN_COUNT, {0, 1e6}, {1e7, 2e6, 1e9}, "min_count"},
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -81,11 +114,15 @@ static void an_ingredient_out_of_range_is_named(void **state)
                                    .lambda = 20,
                                    .distance = 10,
                                    .gap_power = 1,
-                                   .rank = 64};
+                                   .rank = 64,
+                                   .reg = 0.01f,
+                                   .unseen = 0.1f,
+                                   .ageing = 2,
+                                   .reach = 5};
         const char *what;
         if (cases[c].learner == LEARNER_SEQUENCE)
             plain.matrix = MATRIX_NEXT;
-        if (cases[c].learner == LEARNER_SOFTMAX)
+        if (cases[c].learner == LEARNER_SOFTMAX || cases[c].learner == LEARNER_STAN)
             plain.matrix = MATRIX_SHOPPERS;
         recipe_default(&r);
         struct ingredient *g = &r.ingredients[r.ingredient_count++];
@@ -117,12 +154,74 @@ static void a_learner_must_be_able_to_make_its_matrix(void **state)
                                                    .neighbours = 100,
                                                    .lambda = 20,
                                                    .distance = 10,
-                                                   .rank = 64};
+                                                   .rank = 64,
+                                                   .reg = 0.01f,
+                                                   .unseen = 0.1f,
+                                                   .ageing = 2,
+                                                   .reach = 5};
             bool known = k < MATRIX_COUNT && l < LEARNER_COUNT;
             bool fits = (k == MATRIX_NEXT || k == MATRIX_VISITS) == (l == LEARNER_SEQUENCE) &&
-                        (k == MATRIX_SHOPPERS || l != LEARNER_SOFTMAX);
+                        (k == MATRIX_SHOPPERS || (l != LEARNER_SOFTMAX && l != LEARNER_STAN));
             assert_int_equal(recipe_valid(&r, &what), known && fits);
         }
+    }
+}
+
+static void a_learner_is_read_from_its_name_and_parameters(void **state)
+{
+    struct ingredient g;
+    struct buf text;
+    (void)state;
+    assert_int_equal(ingredient_parse(STR("shoppers/ridge"), &g, NULL), 0);
+    assert_true(g.matrix == MATRIX_SHOPPERS && g.learner == LEARNER_RIDGE && g.share == 1);
+    assert_true(g.neighbours == 200 && g.lambda == 20 && g.unit_power == 0.5f);
+    assert_int_equal(ingredient_parse(STR("next/sequence:distance=7:gap_power=1.25"), &g, NULL), 0);
+    assert_true(g.distance == 7 && g.gap_power == 1.25f && g.count_power == 0.7f);
+    buf_init(&text, 0);
+    ingredient_json(&g, &text);
+    static const char expected[] = "{\"matrix\":\"next\",\"learner\":\"sequence\",\"share\":1,"
+                                   "\"distance\":7,\"gap_power\":1.25,\"count_power\":0.7,"
+                                   "\"source_power\":0.25,\"target_power\":0.05}";
+    assert_int_equal(text.len, strlen(expected));
+    assert_memory_equal(text.ptr, expected, text.len);
+    buf_deinit(&text);
+    for (int k = 0; k < MATRIX_COUNT; k++) { /* all that can be made has defaults that fit */
+        for (int l = 0; l < LEARNER_COUNT; l++) {
+            char name[64];
+            snprintf(name, sizeof name, "%s/%s", matrix_name((enum matrix_kind)k),
+                     learner_name((enum learner_kind)l));
+            if (ingredient_parse(str_of(name), &g, NULL) == 0)
+                assert_null(ingredient_fault(&g));
+        }
+    }
+}
+
+static void a_learner_that_cannot_be_is_explained(void **state)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"ridge", "expected a matrix and who makes it"},
+        {"orders/", "expected a matrix"},
+        {"orders/magic", "expected a matrix"},
+        {"next/ridge", "expected a matrix"},
+        {"orders/ridge:rank=3", "no parameter 'rank'; it has neighbours, lambda, unit_power"},
+        {"orders/ridge:lambda", "lambda="},
+        {"orders/ridge:lambda=", "from 1e-06 to 1e+09"},
+        {"orders/ridge:lambda=0", "from 1e-06 to 1e+09"},
+        {"orders/ridge:lambda=nan", "from 1e-06"},
+        {"orders/ridge:neighbours=2.5", "a whole one"},
+        {"orders/ridge:", "no parameter ''"},
+        {"alike/sgns:rank=12", "a multiple of 8"},
+        {"shoppers/ridge:half_life_days=9", "no age"},
+    };
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct ingredient g;
+        struct error err = ERROR_INIT;
+        assert_int_equal(ingredient_parse(str_of(cases[c].text), &g, &err), ERR_INVALID);
+        if (!strstr(err.text, cases[c].said))
+            fail_msg("%s: %s", cases[c].text, err.text);
     }
 }
 
@@ -215,8 +314,7 @@ static void the_json_has_every_ingredient_with_its_own_parameters(void **state)
         const struct ingredient *g = &r.ingredients[x];
         json_t *one = json_array_get(list, x);
         bool ridge = g->learner == LEARNER_RIDGE, walks = g->learner == LEARNER_SEQUENCE;
-        bool vectors = g->learner == LEARNER_SGNS || g->learner == LEARNER_LOWRANK ||
-                       g->learner == LEARNER_SOFTMAX;
+        bool vectors = g->learner == LEARNER_SGNS;
         assert_string_equal(json_string_value(json_object_get(one, "matrix")),
                             matrix_name(g->matrix));
         assert_string_equal(json_string_value(json_object_get(one, "learner")),
@@ -265,6 +363,8 @@ int main(void)
         cmocka_unit_test(the_default_is_valid),
         cmocka_unit_test(an_ingredient_out_of_range_is_named),
         cmocka_unit_test(a_learner_must_be_able_to_make_its_matrix),
+        cmocka_unit_test(a_learner_is_read_from_its_name_and_parameters),
+        cmocka_unit_test(a_learner_that_cannot_be_is_explained),
         cmocka_unit_test(a_mix_out_of_range_is_named),
         cmocka_unit_test(a_shop_of_many_items_bounds_what_learners_may_do),
         cmocka_unit_test(the_json_has_every_ingredient_with_its_own_parameters),

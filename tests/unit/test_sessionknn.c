@@ -223,6 +223,45 @@ static void asking_allocates_nothing(void **state)
     sessionknn_deinit(&k);
 }
 
+static void a_row_is_the_answer_to_one_item(void **state)
+{
+    struct made m;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        const struct sessionknn_params params = {
+            .form = seed % 2 ? SESSIONKNN_STAN : SESSIONKNN_VMIS, .neighbours = 5};
+        struct sessionknn k;
+        struct plain plain;
+        struct csr rows;
+        double expected[ITEMS];
+        make(&m, seed);
+        plain_index(&m, &plain);
+        assert_int_equal(sessionknn_build(&m.rows, &params, &k, NULL), 0);
+        const struct sessionknn_rows_params best = {.keep = seed < 4 ? ITEMS : 3,
+                                                    .threads = (uint32_t)seed % 3};
+        assert_int_equal(sessionknn_rows(&k, &best, &rows, NULL), 0);
+        assert_int_equal(csr_check(&rows, NULL), 0);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            uint32_t scored = 0, length = (uint32_t)(rows.start[i + 1] - rows.start[i]);
+            float least = INFINITY;
+            plain_score(&plain, &k.params, &i, 1, expected);
+            for (uint64_t e = rows.start[i]; e < rows.start[i + 1]; e++) {
+                assert_true(fabs((double)rows.value[e] - expected[rows.column[e]]) < 1e-5);
+                assert_true(rows.value[e] <= least);
+                least = rows.value[e];
+                expected[rows.column[e]] = 0;
+            }
+            for (uint32_t j = 0; j < ITEMS; j++) {
+                scored += expected[j] > 0;
+                assert_true(length == 0 || expected[j] <= (double)least + 1e-5);
+            }
+            assert_true(length == best.keep || scored == 0);
+        }
+        csr_deinit(&rows);
+        sessionknn_deinit(&k);
+    }
+}
+
 static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -267,6 +306,7 @@ int main(void)
         cmocka_unit_test(the_next_item_of_the_only_visit_alike_comes_first),
         cmocka_unit_test(no_sessions_answer_nothing),
         cmocka_unit_test(asking_allocates_nothing),
+        cmocka_unit_test(a_row_is_the_answer_to_one_item),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };

@@ -58,6 +58,11 @@ static void add_vectors(struct recipe *r)
         .matrix = MATRIX_SHOPPERS, .learner = LEARNER_LOWRANK, .share = 1, .rank = 4};
     r->ingredients[r->ingredient_count++] = (struct ingredient){
         .matrix = MATRIX_SHOPPERS, .learner = LEARNER_SOFTMAX, .share = 1, .rank = 4};
+    static const char *const others[] = {"shoppers/stan", "orders/ials:rank=8", "shoppers/ials",
+                                         "orders/cosine:min_count=2"};
+    for (size_t x = 0; x < sizeof others / sizeof *others; x++)
+        assert_int_equal(
+            ingredient_parse(str_of(others[x]), &r->ingredients[r->ingredient_count++], NULL), 0);
 }
 
 static void every_learner_ends_on_one_scale(void **state)
