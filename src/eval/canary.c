@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "eval/trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -108,18 +109,10 @@ static int ask(struct run *r, const struct contender *c, uint32_t column, struct
     const struct split *split = &r->trainings.test.split;
     const struct ranking_params params = {
         .list_length = r->k, .threads = r->params->threads, .progress = r->params->progress};
-    struct ranking ranking;
     progress_begin(params.progress, "leak canaries", split->questions.count);
-    int rc = ranking_make(split, c, &params, &ranking, err);
-    if (rc)
-        return rc;
-    if (MEM_NEW(r->values[column], split->questions.count))
-        rc = quality_values(split, &ranking, QUALITY_NDCG, r->k, SEGMENT_ALL, r->values[column],
-                            err);
-    else
-        rc = out_of_memory(err);
-    ranking_deinit(&ranking);
-    return rc;
+    if (!MEM_NEW(r->values[column], split->questions.count))
+        return out_of_memory(err);
+    return trial_values(split, c, &params, r->values[column], err);
 }
 
 static int ask_entrant(struct run *r, const struct entrant *e, uint32_t column, struct error *err)

@@ -3,7 +3,7 @@
 #include "eval/gate.h"
 
 #include "base/mem.h"
-#include "eval/metrics.h"
+#include "eval/trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,18 +23,11 @@ struct verdict {
 
 static int answer(struct verdict *v, int column, const struct contender *c, struct error *err)
 {
-    struct ranking ranking;
-    struct ranking_params params = {
+    const struct ranking_params params = {
         .list_length = v->cutoff, .threads = v->params->threads, .progress = v->params->progress};
     if (!MEM_NEW(v->value[column], v->split->questions.count))
         return error_set(err, ERR_NOMEM, "gate: out of memory");
-    int rc = ranking_make(v->split, c, &params, &ranking, err);
-    if (rc)
-        return rc;
-    rc = quality_values(v->split, &ranking, QUALITY_NDCG, v->cutoff, SEGMENT_ALL, v->value[column],
-                        err);
-    ranking_deinit(&ranking);
-    return rc;
+    return trial_values(v->split, c, &params, v->value[column], err);
 }
 
 /* Keeps the values of the questions that judge. Their clusters are numbered anew: a resample that

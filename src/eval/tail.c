@@ -1,16 +1,9 @@
 #include "eval/tail.h"
 
-#include "base/mem.h"
-#include "eval/metrics.h"
-
-#include <stdlib.h>
+#include "eval/trial.h"
 
 #define CUTOFF   10
 #define HALVINGS 7
-
-struct trial {
-    double share, ndcg;
-};
 
 static int try_novelty(const struct split *split, const struct contender *c, double novelty,
                        const struct ranking_params *params, struct trial *out, struct error *err)
@@ -19,21 +12,7 @@ static int try_novelty(const struct split *split, const struct contender *c, dou
                                          .novelty = novelty,
                                          .threads = params->threads,
                                          .progress = params->progress};
-    struct ranking ranking = {0};
-    double *values;
-    uint32_t questions = split->questions.count, numbers;
-    if (!MEM_NEW(values, questions))
-        return error_set(err, ERR_NOMEM, "tail: out of memory");
-    int rc = ranking_make(split, c, &asked, &ranking, err);
-    if (rc == 0)
-        rc = quality_values(split, &ranking, QUALITY_NDCG, CUTOFF, SEGMENT_ALL, values, err);
-    if (rc == 0) {
-        out->ndcg = mean_of(values, questions, &numbers);
-        out->share = list_tail_share(split, &ranking, CUTOFF);
-    }
-    ranking_deinit(&ranking);
-    free(values);
-    return rc;
+    return trial_make(split, c, &asked, false, out, err);
 }
 
 int tail_fit(const struct split *split, const struct contender *c, double target,
@@ -45,17 +24,17 @@ int tail_fit(const struct split *split, const struct contender *c, double target
     if (rc)
         return rc;
     *out = (struct tail_fit){.target = target,
-                             .share_without = without.share,
-                             .share = without.share,
+                             .share_without = without.tail_share,
+                             .share = without.tail_share,
                              .ndcg_without = without.ndcg,
                              .ndcg = without.ndcg};
-    if (without.share >= target)
+    if (without.tail_share >= target)
         return 0;
     rc = try_novelty(split, c, high, params, &best, err);
-    for (int n = 0; rc == 0 && n < HALVINGS && best.share >= target; n++) {
+    for (int n = 0; rc == 0 && n < HALVINGS && best.tail_share >= target; n++) {
         double middle = (low + high) / 2;
         rc = try_novelty(split, c, middle, params, &trial, err);
-        if (rc == 0 && trial.share >= target) {
+        if (rc == 0 && trial.tail_share >= target) {
             high = middle;
             best = trial;
         } else {
@@ -65,7 +44,7 @@ int tail_fit(const struct split *split, const struct contender *c, double target
     if (rc)
         return rc;
     out->novelty = high;
-    out->share = best.share;
+    out->share = best.tail_share;
     out->ndcg = best.ndcg;
     return 0;
 }

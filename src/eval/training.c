@@ -1,10 +1,7 @@
 #include "eval/training.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
-#include "eval/metrics.h"
-
-#include <stdlib.h>
+#include "eval/trial.h"
 
 /* Partners of an item that are kept: all in most shops, and what fits in memory in the largest. */
 #define PAIRS_MAX 4000
@@ -78,17 +75,9 @@ int training_try(const struct training *t, const struct contender *c, uint32_t k
 {
     const struct ranking_params params = {
         .list_length = k, .threads = t->threads, .progress = t->progress};
-    uint32_t questions = t->split.questions.count, numbers;
-    struct ranking ranking = {0};
-    double *values;
-    if (!MEM_NEW(values, questions))
-        return error_set(err, ERR_NOMEM, "training: out of memory");
-    int rc = ranking_make(&t->split, c, &params, &ranking, err);
+    struct trial trial;
+    int rc = trial_make(&t->split, c, &params, false, &trial, err);
     if (rc == 0)
-        rc = quality_values(&t->split, &ranking, QUALITY_NDCG, k, SEGMENT_ALL, values, err);
-    if (rc == 0)
-        *ndcg = mean_of(values, questions, &numbers);
-    ranking_deinit(&ranking);
-    free(values);
+        *ndcg = trial.ndcg;
     return rc;
 }

@@ -8,7 +8,7 @@
 #include "eval/contender_mix.h"
 #include "eval/fit.h"
 #include "eval/gate.h"
-#include "eval/metrics.h"
+#include "eval/trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -169,22 +169,12 @@ static int judge(const struct split *s, const struct contender *c, const struct 
 {
     const struct ranking_params asked = {
         .list_length = CUTOFF, .threads = params->threads, .progress = params->progress};
-    struct ranking ranking = {0};
-    double *values, sum = 0;
-    if (!MEM_NEW(values, s->questions.count))
-        return error_set(err, ERR_NOMEM, "tuning: out of memory");
-    int rc = ranking_make(s, c, &asked, &ranking, err);
-    if (rc == 0)
-        rc = quality_values(s, &ranking, QUALITY_NDCG, CUTOFF, SEGMENT_ALL, values, err);
-    for (uint32_t q = 0; q < s->questions.count && rc == 0; q++) {
-        if (s->questions.cluster[q] % 2 == 0 || isnan(values[q]))
-            continue;
-        sum += values[q];
-        out->questions++;
+    struct trial trial;
+    int rc = trial_make(s, c, &asked, true, &trial, err);
+    if (rc == 0) {
+        out->ndcg = trial.ndcg;
+        out->questions = trial.questions;
     }
-    out->ndcg = out->questions ? sum / out->questions : 0;
-    ranking_deinit(&ranking);
-    free(values);
     return rc;
 }
 

@@ -8,12 +8,12 @@
 #include "base/rng.h"
 #include "eval/contender_mix.h"
 #include "eval/fit.h"
-#include "eval/metrics.h"
+#include "eval/trial.h"
 #include "learn/popularity.h"
+#include "support/near.h"
 #include "support/oom.h"
 #include "support/walkers.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -74,21 +74,6 @@ static void fitting_finds_what_the_shop_lives_by(void **state)
     dataset_deinit(&d);
 }
 
-static double ndcg_of(const struct split *s, const struct contender *c)
-{
-    struct ranking ranking;
-    struct ranking_params params = {.list_length = 10, .threads = 1};
-    uint32_t numbers;
-    double *values = calloc(s->questions.count, sizeof *values);
-    assert_non_null(values);
-    assert_int_equal(ranking_make(s, c, &params, &ranking, NULL), 0);
-    assert_int_equal(quality_values(s, &ranking, QUALITY_NDCG, 10, SEGMENT_ALL, values, NULL), 0);
-    double mean = mean_of(values, s->questions.count, &numbers);
-    ranking_deinit(&ranking);
-    free(values);
-    return mean;
-}
-
 /* The ascent works on a few candidates and sums of features; the matrices made of the recipe answer
  * all items. Both must come to the same. */
 static void the_figure_of_the_fit_is_that_of_its_matrices(void **state)
@@ -99,6 +84,7 @@ static void the_figure_of_the_fit_is_that_of_its_matrices(void **state)
     struct csr rows[MATRIX_COUNT] = {0};
     struct contender c;
     struct popularity p;
+    struct trial trial;
     float *prior;
     (void)state;
     cut(&d, &s);
@@ -110,7 +96,9 @@ static void the_figure_of_the_fit_is_that_of_its_matrices(void **state)
     popularity_prior(&p, mix->popular, mix->recent, prior);
     popularity_deinit(&p);
     assert_int_equal(contender_mix("fit", mix, rows, prior, &c, NULL), 0);
-    assert_true(fabs(ndcg_of(&s, &c) - report.ndcg) < 2e-3);
+    assert_int_equal(
+        trial_make(&s, &c, &(struct ranking_params){.list_length = 10}, false, &trial, NULL), 0);
+    assert_near(trial.ndcg, report.ndcg, 2e-3);
     contender_deinit(&c);
     split_deinit(&s);
     dataset_deinit(&d);

@@ -5,8 +5,10 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "eval/metrics.h"
 #include "eval/tail.h"
+#include "eval/trial.h"
 #include "support/madeorders.h"
 #include "support/near.h"
 #include "support/oom.h"
@@ -40,6 +42,42 @@ static void score(void *state, const struct split *split, uint32_t question, flo
 }
 
 static const struct contender popular = {.name = "popular", .score = score};
+
+static void a_trial_says_what_the_ranking_measures(void **state)
+{
+    const struct ranking_params params = {.list_length = LENGTH, .threads = 2};
+    struct split s;
+    struct ranking ranking;
+    struct trial all, odd;
+    double sum = 0, *values;
+    uint32_t count = 0;
+    (void)state;
+    open_split(&s);
+    values = calloc(s.questions.count, sizeof *values);
+    assert_non_null(values);
+    assert_int_equal(trial_make(&s, &popular, &params, false, &all, NULL), 0);
+    assert_int_equal(trial_make(&s, &popular, &params, true, &odd, NULL), 0);
+    assert_int_equal(trial_values(&s, &popular, &params, values, NULL), 0);
+    assert_int_equal(ranking_make(&s, &popular, &params, &ranking, NULL), 0);
+    assert_true(all.tail_share == list_tail_share(&s, &ranking, LENGTH));
+    for (uint32_t q = 0; q < s.questions.count; q++) {
+        struct placing placing[LIMIT_ANSWER_ITEMS];
+        uint64_t begin = s.questions.target_start[q], end = s.questions.target_start[q + 1];
+        memcpy(placing, ranking.placing + begin, (end - begin) * sizeof *placing);
+        if (isnan(values[q]) || s.questions.cluster[q] % 2 == 0)
+            continue;
+        assert_near(values[q], quality_of(QUALITY_NDCG, LENGTH, placing, (uint32_t)(end - begin)),
+                    1e-12);
+        sum += values[q];
+        count++;
+    }
+    assert_true(odd.questions == count && count > 0 && count < all.questions);
+    assert_near(odd.ndcg, sum / count, 1e-12);
+    assert_true(odd.ndcg != all.ndcg);
+    ranking_deinit(&ranking);
+    free(values);
+    split_deinit(&s);
+}
 
 static void the_head_is_the_fewest_items_that_make_four_fifths(void **state)
 {
@@ -214,6 +252,7 @@ static void out_of_memory_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_trial_says_what_the_ranking_measures),
         cmocka_unit_test(the_head_is_the_fewest_items_that_make_four_fifths),
         cmocka_unit_test(knobs_choose_as_plain_loops_do),
         cmocka_unit_test(the_least_exponent_that_reaches_the_target_is_found),
