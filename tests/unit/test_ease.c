@@ -15,15 +15,7 @@
 #include "support/oom.h"
 #include "support/plainridge.h"
 #include "support/protocol.h"
-
-static void random_pairs(struct rng *r, uint32_t rows, uint32_t items, double density,
-                         float unit_power, struct cooc *out)
-{
-    struct csr units = baskets_random(r, rows, items, density);
-    struct cooc_params p = {.unit_power = unit_power, .threads = 1};
-    assert_int_equal(cooc_count(&units, &p, out, NULL), 0);
-    csr_deinit(&units);
-}
+#include "support/rows.h"
 
 static void solve(const struct cooc *c, const struct ease_params *p, struct csr *out)
 {
@@ -46,7 +38,7 @@ static void columns_equal_plain_regressions(void **state)
         uint32_t n = 1 + rng_below(&r, 60), support[60];
         double weight[60];
         float unit_power = round % 3 ? 0 : 0.5f;
-        random_pairs(&r, 300, n, 0.1 + 0.5 * rng_unit(&r), unit_power, &c);
+        pairs_random(&r, 300, n, 0.1 + 0.5 * rng_unit(&r), unit_power, &c);
         solve(&c, &(struct ease_params){.lambda = 20, .threads = 1 + (uint32_t)round % 3}, &rows);
         double *found = plain_matrix(&rows), units = 0, masses = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -76,7 +68,7 @@ static void local_ridge_on_all_items_is_the_same(void **state)
     struct csr ease, ridge;
     uint32_t n = 300;
     rng_seed(&r, 2);
-    random_pairs(&r, 3000, n, 0.3, 0, &c);
+    pairs_random(&r, 3000, n, 0.3, 0, &c);
     assert_int_equal(c.start[n], n * (n - 1));
     solve(&c, &(struct ease_params){.lambda = 50, .keep = n}, &ease);
     struct ridge_params p = {.neighbours = n, .keep = n};
@@ -102,7 +94,7 @@ static void rows_keep_the_largest_and_are_ordered(void **state)
     struct cooc c;
     struct csr all, some;
     rng_seed(&r, 3);
-    random_pairs(&r, 400, 60, 0.4, 0, &c);
+    pairs_random(&r, 400, 60, 0.4, 0, &c);
     solve(&c, &(struct ease_params){0}, &all);
     solve(&c, &(struct ease_params){.keep = 5}, &some);
     for (uint32_t i = 0; i < c.item_count; i++) {
@@ -129,14 +121,11 @@ static void the_number_of_threads_does_not_matter(void **state)
     struct cooc c;
     struct csr one, more;
     rng_seed(&r, 4);
-    random_pairs(&r, 800, 700, 0.05, 0, &c);
+    pairs_random(&r, 800, 700, 0.05, 0, &c);
     solve(&c, &(struct ease_params){.keep = 20, .threads = 1}, &one);
     for (uint32_t threads = 2; threads <= 4; threads += 2) {
         solve(&c, &(struct ease_params){.keep = 20, .threads = threads}, &more);
-        uint64_t entries = csr_entries(&one);
-        assert_memory_equal(one.start, more.start, (one.rows + 1) * sizeof *one.start);
-        assert_memory_equal(one.column, more.column, entries * sizeof *one.column);
-        assert_memory_equal(one.value, more.value, entries * sizeof *one.value);
+        assert_same_rows(&one, &more);
         csr_deinit(&more);
     }
     csr_deinit(&one);
@@ -237,7 +226,7 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     struct csr rows;
     long failures = 0;
     rng_seed(&r, 5);
-    random_pairs(&r, 60, 20, 0.4, 0, &c);
+    pairs_random(&r, 60, 20, 0.4, 0, &c);
     struct ease_params p = {.keep = 4, .threads = 2};
     OOM_LOOP
     {
@@ -262,7 +251,7 @@ static void cancelling_is_heeded(void **state)
     struct csr rows;
     struct progress progress;
     rng_seed(&r, 6);
-    random_pairs(&r, 60, 20, 0.4, 0, &c);
+    pairs_random(&r, 60, 20, 0.4, 0, &c);
     progress_init(&progress);
     struct ease_params p = {.progress = &progress};
     solve(&c, &p, &rows);

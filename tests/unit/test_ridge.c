@@ -14,21 +14,7 @@
 #include "support/oom.h"
 #include "support/plainridge.h"
 #include "support/protocol.h"
-
-static void random_masses(struct rng *r, uint32_t rows, uint32_t items, double density,
-                          float unit_power, struct cooc *out)
-{
-    struct csr units = baskets_random(r, rows, items, density);
-    struct cooc_params params = {.threads = 1, .unit_power = unit_power};
-    assert_int_equal(cooc_count(&units, &params, out, NULL), 0);
-    csr_deinit(&units);
-}
-
-static void random_pairs(struct rng *r, uint32_t rows, uint32_t items, double density,
-                         struct cooc *out)
-{
-    random_masses(r, rows, items, density, 0, out);
-}
+#include "support/rows.h"
 
 static void solve(const struct cooc *c, const struct ridge_params *p, struct csr *out,
                   struct ridge_report *report)
@@ -76,7 +62,7 @@ static void weights_equal_plain_loops(void **state)
         float lambdas[] = {1 + 50 * rng_unitf(&r), 20};
         uint32_t neighbours = 1 + rng_below(&r, round % 2 ? 8 : 100);
         float power = round % 3 ? 0 : 0.3f;
-        random_pairs(&r, 100 + rng_below(&r, 300), 1 + rng_below(&r, 90), rng_unit(&r), &c);
+        pairs_random(&r, 100 + rng_below(&r, 300), 1 + rng_below(&r, 90), rng_unit(&r), 0, &c);
         struct ridge_params p = {.neighbours = neighbours,
                                  .lambdas = lambdas,
                                  .lambda_count = 2,
@@ -114,8 +100,8 @@ static void masses_take_the_place_of_counts(void **state)
         struct csr rows;
         float lambda = 1 + 50 * rng_unitf(&r);
         uint32_t neighbours = 1 + rng_below(&r, round % 2 ? 8 : 100);
-        random_masses(&r, 100 + rng_below(&r, 300), 2 + rng_below(&r, 90), 0.1 + rng_unit(&r) / 2,
-                      round % 2 ? 0.5f : 1, &c);
+        pairs_random(&r, 100 + rng_below(&r, 300), 2 + rng_below(&r, 90), 0.1 + rng_unit(&r) / 2,
+                     round % 2 ? 0.5f : 1, &c);
         struct ridge_params p = {
             .neighbours = neighbours, .lambdas = &lambda, .lambda_count = 1, .threads = 2};
         solve(&c, &p, &rows, NULL);
@@ -135,7 +121,7 @@ static void long_rows_give_the_same_systems(void **state)
     struct cooc c;
     struct csr rows;
     rng_seed(&r, 2);
-    random_pairs(&r, 600, 1500, 0.05, &c);
+    pairs_random(&r, 600, 1500, 0.05, 0, &c);
     assert_true(c.start[c.item_count] / c.item_count > 500);
     solve(&c, &(struct ridge_params){.neighbours = 6, .keep = 1500}, &rows, NULL);
     double *weights = reference(&c, 6, 50, 0);
@@ -153,7 +139,7 @@ static void rows_keep_the_largest_and_are_ordered(void **state)
     struct csr all, some;
     bool negative = false;
     rng_seed(&r, 3);
-    random_pairs(&r, 400, 60, 0.4, &c);
+    pairs_random(&r, 400, 60, 0.4, 0, &c);
     solve(&c, &(struct ridge_params){.neighbours = 40}, &all, NULL);
     solve(&c, &(struct ridge_params){.neighbours = 40, .keep = 5}, &some, NULL);
     for (uint32_t i = 0; i < c.item_count; i++) {
@@ -182,15 +168,12 @@ static void the_number_of_threads_does_not_matter(void **state)
     struct cooc c;
     struct csr one, more;
     rng_seed(&r, 4);
-    random_pairs(&r, 500, 200, 0.1, &c);
+    pairs_random(&r, 500, 200, 0.1, 0, &c);
     solve(&c, &(struct ridge_params){.neighbours = 30, .keep = 20, .threads = 1}, &one, NULL);
     for (uint32_t threads = 2; threads <= 4; threads += 2) {
         solve(&c, &(struct ridge_params){.neighbours = 30, .keep = 20, .threads = threads}, &more,
               NULL);
-        uint64_t entries = csr_entries(&one);
-        assert_memory_equal(one.start, more.start, (one.rows + 1) * sizeof *one.start);
-        assert_memory_equal(one.column, more.column, entries * sizeof *one.column);
-        assert_memory_equal(one.value, more.value, entries * sizeof *one.value);
+        assert_same_rows(&one, &more);
         csr_deinit(&more);
     }
     csr_deinit(&one);
@@ -297,7 +280,7 @@ static void parameters_out_of_range_are_refused(void **state)
     struct cooc c;
     struct csr rows;
     rng_seed(&r, 5);
-    random_pairs(&r, 20, 10, 0.4, &c);
+    pairs_random(&r, 20, 10, 0.4, 0, &c);
     const float bad[] = {0, -1, NAN, INFINITY};
     for (int x = 0; x < 4; x++) {
         struct error err = ERROR_INIT;
@@ -333,7 +316,7 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     struct csr rows[2];
     long failures = 0;
     rng_seed(&r, 6);
-    random_pairs(&r, 60, 20, 0.4, &c);
+    pairs_random(&r, 60, 20, 0.4, 0, &c);
     struct ridge_params p = {
         .keep = 4, .lambdas = (float[]){1, 10}, .lambda_count = 2, .threads = 2};
     OOM_LOOP
@@ -359,7 +342,7 @@ static void cancelling_is_heeded(void **state)
     struct csr rows;
     struct progress progress;
     rng_seed(&r, 7);
-    random_pairs(&r, 60, 20, 0.4, &c);
+    pairs_random(&r, 60, 20, 0.4, 0, &c);
     progress_init(&progress);
     struct ridge_params p = {.progress = &progress};
     assert_int_equal(ridge_rows(&c, &p, &rows, NULL, NULL), 0);

@@ -13,6 +13,7 @@
 #include "support/near.h"
 #include "support/oom.h"
 #include "support/protocol.h"
+#include "support/rows.h"
 
 #define ITEMS_MOST 40
 
@@ -216,11 +217,8 @@ static void the_number_of_threads_does_not_matter(void **state)
     make(&h, &p, &one, &after);
     for (p.threads = 2; p.threads <= 4; p.threads += 2) {
         make(&h, &p, &more, &after_more);
-        uint64_t entries = csr_entries(&one);
-        assert_memory_equal(one.start, more.start, (one.rows + 1) * sizeof *one.start);
-        assert_memory_equal(one.column, more.column, entries * sizeof *one.column);
-        assert_memory_equal(one.value, more.value, entries * sizeof *one.value);
-        assert_memory_equal(after, after_more, entries * sizeof *after);
+        assert_same_rows(&one, &more);
+        assert_memory_equal(after, after_more, csr_entries(&one) * sizeof *after);
         free(after_more);
         csr_deinit(&more);
     }

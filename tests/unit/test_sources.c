@@ -7,6 +7,7 @@
 
 #include "engine/sources.h"
 #include "support/oom.h"
+#include "support/rows.h"
 #include "support/tinyshop.h"
 
 #include <math.h>
@@ -28,14 +29,6 @@ static void make(struct sources *s, enum matrix_kind kind)
     if (rc)
         print_message("%s\n", err.text);
     assert_int_equal(rc, 0);
-}
-
-static void assert_same_rows(const struct csr *a, const struct csr *b)
-{
-    assert_int_equal(a->rows, b->rows);
-    assert_memory_equal(a->start, b->start, (a->rows + 1) * sizeof *a->start);
-    assert_memory_equal(a->column, b->column, csr_entries(a) * sizeof *a->column);
-    assert_memory_equal(a->value, b->value, csr_entries(a) * sizeof *a->value);
 }
 
 static void a_scale_is_the_mean_of_the_best_weight_over_sales(void **state)
