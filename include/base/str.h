@@ -33,6 +33,7 @@ bool str_to_u64(struct str s, uint64_t *out); /* digits only, no sign */
 bool str_to_i64(struct str s, int64_t *out);  /* optional leading '-' or '+' */
 /* Correctly rounded, finite: [-+]digits[.digits][e[-+]digits], a digit on one side of the point. */
 bool str_to_f64(struct str s, double *out);
+bool str_to_percent(struct str s, double *out); /* such a number and %: "0.1%" gives .001 */
 
 /* The same form, as exact hundredths rounded half away from zero; "12,5", "1.234,50", "£3.40" are
  * not guessed at. False when malformed or beyond +-9e15 hundredths, which a double still holds. */

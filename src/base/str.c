@@ -248,6 +248,16 @@ bool str_to_f64(struct str s, double *out)
     return true;
 }
 
+bool str_to_percent(struct str s, double *out)
+{
+    double value;
+    if (s.len == 0 || s.ptr[s.len - 1] != '%' ||
+        !str_to_f64((struct str){s.ptr, s.len - 1}, &value))
+        return false;
+    *out = value / 100;
+    return true;
+}
+
 #define MINOR_LARGEST INT64_C(9000000000000000)
 
 bool str_to_minor(struct str s, int64_t *out)

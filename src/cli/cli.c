@@ -48,17 +48,30 @@ bool cli_number(const char *option, const char *text, uint64_t min, uint64_t max
     return true;
 }
 
+bool cli_share(const char *option, const char *text, bool whole, double *out)
+{
+    double value;
+    if (!text)
+        return true;
+    if ((str_to_percent(str_of(text), &value) || str_to_f64(str_of(text), &value)) && value > 0 &&
+        (value < 1 || (whole && value == 1))) {
+        *out = value;
+        return true;
+    }
+    cli_usage("--%s: expected a share such as 20%% or .2, above 0 and %s 100%%, got '%s'", option,
+              whole ? "at most" : "below", text);
+    return false;
+}
+
 bool cli_support(const char *text, double *share, uint32_t *baskets)
 {
     struct str s = str_of(text);
     uint64_t count;
     double number;
-    bool percent = s.len && s.ptr[s.len - 1] == '%';
     *share = 0;
     *baskets = 0;
-    if (percent && str_to_f64((struct str){s.ptr, s.len - 1}, &number) && number > 0 &&
-        number <= 100) {
-        *share = number / 100;
+    if (str_to_percent(s, &number) && number > 0 && number <= 1) {
+        *share = number;
         return true;
     }
     if (str_to_u64(s, &count) && count >= 1 && count <= UINT32_MAX) {

@@ -41,6 +41,9 @@ int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /*
 /* A whole number in [min, max] from an option's text, NULL: leave *out. Prints and returns false.
  */
 bool cli_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out);
+/* "20%" or ".2": above 0 and below 1, or 1 too when `whole`; NULL: leave *out. Prints and returns
+ * false. */
+bool cli_share(const char *option, const char *text, bool whole, double *out);
 /* --support: "0.1%" as a share in (0,1], "88" as baskets; the other one is 0. Prints and returns
  * false. */
 bool cli_support(const char *text, double *share, uint32_t *baskets);

@@ -18,23 +18,6 @@ struct flags {
     bool json, priced, anonymous, bought, refit, ties, segments, canaries;
 };
 
-static bool parse_share(const char *option, const char *text, double *out)
-{
-    struct str s = str_of(text);
-    bool percent = s.len && s.ptr[s.len - 1] == '%';
-    double value;
-    if (!text)
-        return true;
-    s.len -= percent;
-    if (str_to_f64(s, &value) && value > 0 && value < (percent ? 100 : 1)) {
-        *out = percent ? value / 100 : value;
-        return true;
-    }
-    cli_usage("--%s: expected a share such as 20%% or .2, above 0 and below 100%%, got '%s'",
-              option, text);
-    return false;
-}
-
 static bool parse_names(const struct flags *f, struct evaluating_request *q)
 {
     struct split_params *s = &q->params.split;
@@ -76,8 +59,8 @@ static bool parse_numbers(const struct flags *f, struct evaluating_request *q)
         !cli_number("context-max", f->context_max, 1, UINT32_MAX, &context) ||
         !cli_number("targets", f->targets, 1, UINT32_MAX, &targets) ||
         !cli_number("questions", f->questions, 0, UINT32_MAX, &questions) ||
-        !parse_share("test-share", f->test_share, &p->split.test_share) ||
-        !parse_share("valid-share", f->valid_share, &p->split.valid_share))
+        !cli_share("test-share", f->test_share, false, &p->split.test_share) ||
+        !cli_share("valid-share", f->valid_share, false, &p->split.valid_share))
         return false;
     p->k = (uint32_t)k;
     p->resamples = (uint32_t)resamples;

@@ -37,24 +37,6 @@ static bool parse_target(const char *text, struct mining_request *q)
     return q->rules;
 }
 
-/* "20%" or ".2", above 0 and at most 1. */
-static bool parse_share(const char *option, const char *text, double *out)
-{
-    struct str s = str_of(text);
-    bool percent = s.len && s.ptr[s.len - 1] == '%';
-    double value;
-    if (!text)
-        return true;
-    s.len -= percent;
-    if (str_to_f64(s, &value) && value > 0 && value <= (percent ? 100 : 1)) {
-        *out = percent ? value / 100 : value;
-        return true;
-    }
-    cli_usage("--%s: expected a share above 0 such as 20%% or .2, at most 100%%, got '%s'", option,
-              text);
-    return false;
-}
-
 static bool parse_columns(const char *text, struct mining_request *q)
 {
     struct str unknown;
@@ -141,8 +123,9 @@ static bool parse_rules(const struct flags *f, struct mining_request *q)
 {
     uint64_t antecedents = 0, consequents = 1;
     q->min_confidence = DEFAULT_CONFIDENCE;
-    if (!parse_share("confidence", f->confidence, &q->min_confidence) ||
-        !parse_share("max-p", f->max_p, &q->max_p) || !parse_share("max-q", f->max_q, &q->max_q) ||
+    if (!cli_share("confidence", f->confidence, true, &q->min_confidence) ||
+        !cli_share("max-p", f->max_p, true, &q->max_p) ||
+        !cli_share("max-q", f->max_q, true, &q->max_q) ||
         !cli_number("antecedents", f->antecedents, 1, RULE_ITEMS_MAX, &antecedents) ||
         !cli_number("consequents", f->consequents, 1, RULE_ITEMS_MAX, &consequents) ||
         !parse_columns(f->measures ? f->measures : DEFAULT_MEASURES, q))

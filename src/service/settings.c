@@ -167,8 +167,7 @@ static bool support_ok(struct str text)
     double share;
     if (text.len == 0 || (str_to_u64(text, &count) && count > 0 && count <= UINT32_MAX))
         return true;
-    return text.ptr[text.len - 1] == '%' &&
-           str_to_f64((struct str){text.ptr, text.len - 1}, &share) && share > 0 && share <= 100;
+    return str_to_percent(text, &share) && share > 0 && share <= 1;
 }
 
 static int set_text(struct settings *s, const struct option *o, struct str text, const char *place,

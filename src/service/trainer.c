@@ -122,8 +122,8 @@ static void set_min_support(struct build_params *params, const char *text)
     struct str s = str_trim(str_of(text));
     double share;
     uint64_t count;
-    if (s.len && s.ptr[s.len - 1] == '%' && str_to_f64((struct str){s.ptr, s.len - 1}, &share))
-        params->min_support_share = share / 100;
+    if (str_to_percent(s, &share))
+        params->min_support_share = share;
     else if (str_to_u64(s, &count) && count <= UINT32_MAX)
         params->min_support = (uint32_t)count;
 }

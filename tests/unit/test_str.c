@@ -262,9 +262,26 @@ static void ids_hold_any_text_but_control_characters(void **state)
     assert_string_equal(id_problem(STR("a\xc2\x85z")), "has a control character");
 }
 
+static void percents_are_shares(void **state)
+{
+    static const char *const bad[] = {"", "%", "5", "5 %", "%5", "5%%", "x%", "nan%", "1e999%"};
+    double value = 7;
+    (void)state;
+    assert_true(str_to_percent(STR("0.1%"), &value));
+    assert_true(value == 0.001);
+    assert_true(str_to_percent(STR("100%"), &value));
+    assert_true(value == 1);
+    assert_true(str_to_percent(STR("-250%"), &value));
+    assert_true(value == -2.5);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(str_to_percent(str_of(bad[i]), &value));
+    assert_true(value == -2.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percents_are_shares),
         cmocka_unit_test(slices_are_compared_by_bytes),
         cmocka_unit_test(trimming_takes_blanks_at_both_ends_only),
         cmocka_unit_test(cutting_gives_every_part_and_then_none),
