@@ -111,8 +111,8 @@ void split_deinit(struct split *s);
 /* By time: the first order that asks in STAGE_TEST. Orders of one moment go the same way. */
 uint32_t split_time_begin(const struct dataset *d, double test_share);
 
-/* The protocol's guarantees, checked from the outside on a made split: no order of `d` both taught
- * and asked, no target in what it is to be found from, targets distinct, all items in range.
- * ERR_INTERNAL says which does not hold. `d` is the dataset it was made from. */
+/* The protocol's guarantees, checked from the outside on a made split: no order or visit of `d`
+ * both taught and asked, no target in what it is to be found from, targets distinct, all items in
+ * range. ERR_INTERNAL says which does not hold. `d` is the dataset it was made from. */
 int split_check(const struct split *s, const struct dataset *d, struct error *err) WARN_UNUSED;
 #endif
