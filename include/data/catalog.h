@@ -65,5 +65,4 @@ bool catalog_in_category(const struct catalog_item *item, struct str name);
 /* True when attribute `key` is the string, number or true/false whose JSON text or string value
  * equals `value`, or an array that has it. */
 bool catalog_has_attribute(const struct catalog_item *item, struct str key, struct str value);
-size_t catalog_bytes(const struct catalog *c);
 #endif

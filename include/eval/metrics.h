@@ -38,7 +38,6 @@ enum segment {
     SEGMENT_COUNT
 };
 const char *segment_name(enum segment s); /* "all", "context_1", … */
-bool segment_of_targets(enum segment s);
 
 /* values[question] for every question; NAN for those without a part in the segment. Lost targets
  * (TARGET_LOST) are in no segment of targets. ERR_NOMEM. */

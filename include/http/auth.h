@@ -4,9 +4,6 @@
 
 #include "http/request.h"
 
-/* The key as sent, empty when there is none. Authorization wins over X-API-Key. */
-struct str auth_key(const struct head *head);
-
 /* 0 when the request's key opens its route; else 401 or 403, the answer being ready. */
 int auth_check(struct request *r);
 

@@ -17,7 +17,6 @@ void encode_rule(const struct model *m, uint32_t rule, struct buf *out);
 /* {"item_id":"a","title":…|null,"category":[…],"price":24.90|null,"stock":12|null,
  *  "available":true,"attributes":{…},"updated":"…"} */
 void encode_item(const struct catalog_item *item, struct buf *out);
-void encode_money(int64_t minor, struct buf *out);  /* 24.90; null for PRICE_NONE */
 void encode_time(int64_t time_ms, struct buf *out); /* a quoted RFC 3339 time */
 
 #endif

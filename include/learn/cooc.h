@@ -60,11 +60,6 @@ struct cooc_rows_params {
 int cooc_rows(const struct cooc *c, const struct cooc_rows_params *params, struct csr *out,
               struct error *err) WARN_UNUSED;
 
-/* The same with n_ij / (n_i^source_power n_j^target_power): .5 and .5 are the cosine, 1 and 0
- * confidence; a smaller target power favours popular items. */
-int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
-                    uint32_t threads, struct csr *out, struct error *err) WARN_UNUSED;
-
 /* Most bytes held at a time for such data: by cooc_count, its result included; by the rows. */
 uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params);
 uint64_t cooc_rows_estimate_bytes(const struct dataset_shape *shape, uint32_t k);

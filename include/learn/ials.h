@@ -46,8 +46,6 @@ struct ials {
 int ials_train(const struct csr *units, const struct ials_params *params, struct ials *out,
                struct error *err) WARN_UNUSED;
 void ials_deinit(struct ials *m);
-/* The sum above; double precision, one pass over the units. For tests and for tuning. */
-double ials_loss(const struct ials *m, const struct csr *units);
 
 /* The vector of a new unit with these items (distinct): x [dimensions]; the score of item j is
  * x·y_j. `room` [dimensions^2 + dimensions]. False: not to be solved in finite

@@ -1,6 +1,6 @@
-/* The next order of a shopper, from theirs and everybody's orders so far: the simple scores that
- * neural models rarely beat (Li et al., "A Next Basket Recommendation Reality Check", TOIS 2023).
- * They are for comparison, as is learn/repeat.h; what serves is simpler (engine/rebuy.c).
+/* The next order of a shopper, from theirs and everybody's orders so far: a simple method that neural
+ * models rarely beat (Li et al., "A Next Basket Recommendation Reality Check", TOIS 2023). It is
+ * for comparison, as is learn/repeat.h; what serves is simpler (engine/rebuy.c).
  *
  * A history is a row of struct histories with times: entries of one time are one order. Scores of
  * all items are written; nothing is masked. Pure; a scratch for each thread. */
@@ -15,18 +15,6 @@ struct history { /* oldest first */
     uint64_t count;
 };
 struct history history_of(const struct histories *h, uint32_t row);
-
-/* G: orders with the item. P: orders of this shopper with it, -1: none. GP: both, this shopper's
- * first: sum over theirs of decay^age + popularity * orders / (most orders + 1), age counting their
- * orders since. */
-enum topfreq { TOPFREQ_G, TOPFREQ_P, TOPFREQ_GP };
-struct topfreq_params { /* zero = default */
-    double decay;       /* of P and GP, (0,1]; 1 */
-    double popularity;  /* .999 */
-};
-void topfreq_scores(enum topfreq kind, const struct topfreq_params *params,
-                    const struct history *of, const uint32_t *item_orders, uint32_t item_count,
-                    float *score);
 
 /* TIFU-KNN (Hu et al., SIGIR 2020, as its authors' code does it): a shopper is a vector of decayed
  * frequencies, by order inside groups of orders and by group; the score is a blend of theirs and

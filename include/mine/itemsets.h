@@ -97,9 +97,6 @@ struct itemset_visitor {
 int itemsets_visit(const struct csr *baskets, const struct itemset_params *params,
                    const struct itemset_visitor *visitor, struct error *err) WARN_UNUSED;
 
-/* Index of a set (items ascending), by binary search; UINT64_MAX: not frequent. */
-uint64_t itemsets_find(const struct itemsets *s, const uint32_t *items, uint32_t length);
-
 /* Most bytes itemsets_mine holds at a time for such data, its result included. */
 uint64_t itemsets_estimate_bytes(const struct dataset_shape *shape,
                                  const struct itemset_params *params);

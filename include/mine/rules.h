@@ -106,9 +106,6 @@ void rules_deinit(struct rules *r);
 size_t rules_bytes(const struct rules *r);
 struct counts rules_counts(const struct rules *r, uint32_t rule);
 double rules_measure(const struct rules *r, uint32_t rule, enum measure m);
-/* Index of the rule, UINT32_MAX: none. */
-uint32_t rules_find(const struct rules *r, const uint32_t *antecedent, uint32_t length,
-                    uint32_t consequent);
 /* Shape, order, ranges: what a loaded model must satisfy. */
 int rules_check(const struct rules *r, uint32_t item_count, struct error *err) WARN_UNUSED;
 

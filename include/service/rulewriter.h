@@ -48,7 +48,6 @@ struct rulewriter_options {
 struct rulewriter *rulewriter_new(struct laneout *out, const struct rulewriter_options *options,
                                   struct error *err) WARN_UNUSED;
 int rulewriter_take(void *writer, const struct rule *rule); /* a rule_taker */
-uint64_t rulewriter_count(const struct rulewriter *w);
-void rulewriter_free(struct rulewriter *w); /* closes its lane */
+void rulewriter_free(struct rulewriter *w);                 /* closes its lane */
 
 #endif

@@ -47,7 +47,6 @@ int db_check(struct db *db, bool full, struct error *err) WARN_UNUSED;
 /* Consistent, durable copy to a new file while others write (VACUUM INTO), from a connection of its
  * own; ERR_CONFLICT: the file exists. The file appears when it is whole. */
 int db_backup(struct db *db, const char *file, struct error *err) WARN_UNUSED;
-uint64_t db_bytes(struct db *db);              /* of the database file and its WAL */
 uint64_t db_free_bytes(const char *directory); /* free on the file system; UINT64_MAX unknown */
 
 #endif

@@ -22,7 +22,6 @@ struct command {
     int (*run)(struct settings *settings, int argc, char **argv);
     bool alone;
 };
-const struct command *command_find(const char *name);
 
 /* A command's own option. Exactly one of the targets is set. */
 struct cli_option {

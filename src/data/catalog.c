@@ -136,12 +136,6 @@ struct str catalog_id(const struct catalog *c, uint32_t slot)
     return slot < c->count ? c->items[slot].item_id : STR_NONE;
 }
 
-size_t catalog_bytes(const struct catalog *c)
-{
-    return c->cap * (sizeof *c->items + sizeof *c->blocks) + c->text_bytes +
-           strmap_bytes(&c->slots);
-}
-
 bool catalog_in_stock(const struct catalog_item *item)
 {
     return item->available && (item->stock == STOCK_NONE || item->stock > 0);

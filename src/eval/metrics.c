@@ -118,7 +118,7 @@ const char *segment_name(enum segment s)
     return names[s];
 }
 
-bool segment_of_targets(enum segment s)
+static bool segment_of_targets(enum segment s)
 {
     return s >= SEGMENT_REPEAT;
 }

@@ -4,7 +4,8 @@
 #include "http/cors.h"
 #include "http/respond.h"
 
-struct str auth_key(const struct head *head)
+/* As sent, empty when there is none. Authorization wins over X-API-Key. */
+static struct str auth_key(const struct head *head)
 {
     struct str given = head->value[HEAD_AUTHORIZATION];
     if (!given.ptr)

@@ -164,7 +164,7 @@ void encode_rule(const struct model *m, uint32_t rule, struct buf *out)
     buf_char(out, '}');
 }
 
-void encode_money(int64_t minor, struct buf *out)
+static void encode_money(int64_t minor, struct buf *out)
 {
     if (minor == PRICE_NONE) {
         buf_text(out, "null");

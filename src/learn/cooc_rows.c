@@ -60,9 +60,8 @@ struct job {
     const struct cooc *pairs;
     enum weight weight;
     uint32_t k, min_count, threads;
-    uint32_t *rank;          /* [items] by (n_i descending, item) */
-    double *margins;         /* [items], LLR only */
-    double *source, *target; /* [items] what n_ij is multiplied with; NULL: `weight` says */
+    uint32_t *rank;  /* [items] by (n_i descending, item) */
+    double *margins; /* [items], LLR only */
     struct rows rows;
     struct cursor cursor;
     int status[PARALLEL_WORKERS_MAX];
@@ -71,8 +70,6 @@ struct job {
 static double weigh(const struct job *job, uint32_t i, uint32_t j, uint32_t count)
 {
     const struct cooc *c = job->pairs;
-    if (job->source)
-        return count * job->source[i] * job->target[j];
     if (job->margins)
         return log_likelihood(c->unit_count, c->item_units[i], c->item_units[j], count,
                               job->margins[i] + job->margins[j]);
@@ -130,8 +127,6 @@ static int finish(struct job *job, bool prepared, struct csr *out, struct error 
     int status = prepared ? make_rows(job, err) : ERR_NOMEM;
     free(job->rank);
     free(job->margins);
-    free(job->source);
-    free(job->target);
     if (status == 0) {
         rows_finish(&job->rows, out, NULL);
         return 0;
@@ -153,19 +148,6 @@ int cooc_rows(const struct cooc *c, const struct cooc_rows_params *params, struc
     for (uint32_t i = 0; job.margins && i < c->item_count; i++)
         job.margins[i] = margin(c->unit_count, c->item_units[i]);
     return finish(&job, job.weight != WEIGHT_LLR || job.margins, out, err);
-}
-
-int cooc_power_rows(const struct cooc *c, double source_power, double target_power, uint32_t k,
-                    uint32_t threads, struct csr *out, struct error *err)
-{
-    struct job job = {.pairs = c, .k = k, .threads = threads};
-    MEM_NEW(job.source, c->item_count);
-    MEM_NEW(job.target, c->item_count);
-    for (uint32_t i = 0; job.source && job.target && i < c->item_count; i++) {
-        job.source[i] = pow(c->item_units[i], -source_power);
-        job.target[i] = pow(c->item_units[i], -target_power);
-    }
-    return finish(&job, job.source && job.target, out, err);
 }
 
 uint64_t cooc_estimate_bytes(const struct dataset_shape *shape, const struct cooc_params *params)

@@ -166,35 +166,6 @@ int itemsets_visit(const struct csr *baskets, const struct itemset_params *param
     return search_sets(baskets, params, visitor, &threshold, &count, err);
 }
 
-static int compare_set(const struct itemsets *s, uint64_t set, const uint32_t *items,
-                       uint32_t length)
-{
-    const uint32_t *other = s->item + s->start[set];
-    uint64_t other_length = s->start[set + 1] - s->start[set];
-    if (other_length != length)
-        return other_length < length ? -1 : 1;
-    for (uint32_t i = 0; i < length; i++)
-        if (other[i] != items[i])
-            return other[i] < items[i] ? -1 : 1;
-    return 0;
-}
-
-uint64_t itemsets_find(const struct itemsets *s, const uint32_t *items, uint32_t length)
-{
-    uint64_t low = 0, high = s->count;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        int order = compare_set(s, middle, items, length);
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return UINT64_MAX;
-}
-
 /* How many sets there may be: each needs min_support baskets that hold it, and no more than a
  * quarter of all places where a set lies are in frequent ones (a twentieth in power laws). Larger
  * sets are counted for baskets of the size an average line lies in. */

@@ -60,23 +60,6 @@ static int compare_rule(const struct rules *r, uint32_t rule, const uint32_t *an
     return (r->consequent[rule] > consequent) - (r->consequent[rule] < consequent);
 }
 
-uint32_t rules_find(const struct rules *r, const uint32_t *antecedent, uint32_t length,
-                    uint32_t consequent)
-{
-    uint32_t low = 0, high = r->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = compare_rule(r, middle, antecedent, length, consequent);
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return UINT32_MAX;
-}
-
 static bool items_good(const struct rules *r, uint32_t rule, uint32_t item_count)
 {
     const uint32_t *items = r->antecedent + r->start[rule];

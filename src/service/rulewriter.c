@@ -16,7 +16,6 @@ struct rulewriter {
     struct counts *tables; /* [strata->count] of the rule */
     struct itemtext text;
     struct buf line;
-    uint64_t count;
 };
 
 static const char *column_name(unsigned column)
@@ -221,7 +220,6 @@ int rulewriter_take(void *writer, const struct rule *rule)
         rc = put_tsv(w, &w->line, rule);
     else
         rc = put_ndjson(w, &w->line, rule);
-    w->count++;
     return rc ? rc : put_line(w);
 }
 
@@ -268,11 +266,6 @@ struct rulewriter *rulewriter_new(struct laneout *out, const struct rulewriter_o
         return w;
     rulewriter_free(w);
     return NULL;
-}
-
-uint64_t rulewriter_count(const struct rulewriter *w)
-{
-    return w->count;
 }
 
 void rulewriter_free(struct rulewriter *w)

@@ -370,11 +370,6 @@ bool db_wal_empty(struct db *db)
     return file_bytes(db->path, "-wal") == 0;
 }
 
-uint64_t db_bytes(struct db *db)
-{
-    return file_bytes(db->path, "") + file_bytes(db->path, "-wal");
-}
-
 uint64_t db_free_bytes(const char *directory)
 {
     struct statvfs fs;

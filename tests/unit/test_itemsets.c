@@ -14,6 +14,7 @@
 #include "support/baskets.h"
 #include "support/fimi.h"
 #include "support/oom.h"
+#include "support/patterns.h"
 
 static void mine(const struct csr *baskets, struct itemset_params p, struct itemsets *out)
 {

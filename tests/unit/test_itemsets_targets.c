@@ -13,6 +13,7 @@
 #include "mine/itemsets.h"
 #include "support/baskets.h"
 #include "support/oom.h"
+#include "support/patterns.h"
 
 #define ITEMS_MAX 12
 #define MASKS     (1u << ITEMS_MAX)

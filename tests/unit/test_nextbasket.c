@@ -10,6 +10,7 @@
 #include "learn/nextbasket.h"
 #include "support/nextorders.h"
 #include "support/oom.h"
+#include "support/topfreq.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,6 +11,7 @@
 #include "learn/repeat.h"
 #include "support/nextorders.h"
 #include "support/oom.h"
+#include "support/topfreq.h"
 
 #include <math.h>
 #include <stdio.h>

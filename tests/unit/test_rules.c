@@ -13,6 +13,7 @@
 #include "mine/rules.h"
 #include "support/baskets.h"
 #include "support/oom.h"
+#include "support/patterns.h"
 #include "support/uci.h"
 
 static void mine_sets(const struct csr *m, uint32_t least, uint32_t length, struct itemsets *out)

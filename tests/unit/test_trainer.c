@@ -10,6 +10,7 @@
 #include "service/live.h"
 #include "service/trainer.h"
 #include "support/oom.h"
+#include "support/patterns.h"
 #include "support/shopkit.h"
 
 #include <fcntl.h>
