@@ -4,6 +4,7 @@
 #define ENGINE_SOURCES_H
 
 #include "data/histories.h"
+#include "data/shape.h"
 #include "engine/recipe.h"
 #include "learn/cooc.h"
 #include "learn/sgns.h"
@@ -45,6 +46,16 @@ int sources_combine(const struct sources *s, enum matrix_kind kind, const uint32
                     struct csr *rows, uint32_t **both, struct error *err) WARN_UNUSED;
 
 void sources_drop(struct sources *s, enum matrix_kind kind); /* frees the matrix's rows */
+
+/* Most bytes of the sources of a dataset of such a shape, itself not counted. */
+struct sources_estimate {
+    uint64_t peak_bytes;     /* while all wanted matrices' rows are made and none are dropped */
+    uint64_t held_bytes;     /* then */
+    uint64_t combined_bytes; /* beside that: all combined, the last while it is */
+};
+void sources_estimate(const struct dataset_shape *shape, const struct recipe *recipe,
+                      const struct source_params *params, const bool wanted[MATRIX_COUNT],
+                      struct sources_estimate *out);
 
 /* The mean over all sales of the largest weight in the sold item's row; 0 for empty rows. */
 double rows_scale(const struct csr *rows, const uint32_t *item_orders);

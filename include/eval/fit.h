@@ -47,6 +47,16 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
                const struct fit_params *params, struct recipe *out, struct csr rows[MATRIX_COUNT],
                struct fit_report *report, struct error *err) WARN_UNUSED;
 
+/* Most bytes that recipe_fit holds at a time, and its rows afterwards; of a training of this shape.
+ */
+struct fit_estimate {
+    uint64_t peak_bytes, rows_bytes;
+};
+uint32_t fit_questions_of(double asked); /* most of half of so many, by default */
+void recipe_fit_estimate(const struct dataset_shape *train, const struct recipe *menu,
+                         enum mix_kind kind, const struct fit_params *params,
+                         struct fit_estimate *out);
+
 /* The default recipe for a shop of so many items, with the alternatives worth trying, their shares
  * 0; recipe_bound holds. */
 void recipe_menu(struct recipe *r, uint32_t items);

@@ -48,6 +48,10 @@ struct rehearsal {
 int rehearse(const struct dataset *d, const struct rehearsal_params *params, struct rehearsal *out,
              struct error *err) WARN_UNUSED;
 
+/* Most bytes that a rehearsal of a dataset of such a shape holds beside it and the live model. */
+uint64_t rehearsal_estimate_bytes(const struct dataset_shape *shape,
+                                  const struct rehearsal_params *params);
+
 /* {"refused":false,"basket":{"questions":8000,"ndcg_menu":.1,"ndcg":.12,"tail":{…},"gate":{…}},
  *  "personal":{"skipped":"no order has a shopper"},"session":{…}} */
 void rehearsal_json(const struct rehearsal *r, struct buf *out);

@@ -17,7 +17,7 @@
 #define EVAL_SPLIT_H
 
 #include "base/str.h"
-#include "data/dataset.h"
+#include "data/shape.h"
 
 enum protocol { PROTOCOL_TIME, PROTOCOL_LEAVE_LAST_OUT, PROTOCOL_LEAVE_ONE_OUT };
 const char *protocol_name(enum protocol p); /* "time", "leave-last-out", "leave-one-out" */
@@ -108,6 +108,11 @@ struct split {
 int split_make(const struct dataset *d, const struct split_params *params, enum stage stage,
                struct split *out, struct error *err) WARN_UNUSED;
 void split_deinit(struct split *s);
+/* Most bytes of a split of a dataset of such a shape, and while it is made. */
+struct split_estimate {
+    uint64_t peak_bytes, held_bytes;
+};
+void split_estimate(const struct dataset_shape *shape, struct split_estimate *out);
 /* By time: the first order that asks in STAGE_TEST. Orders of one moment go the same way. */
 uint32_t split_time_begin(const struct dataset *d, double test_share);
 

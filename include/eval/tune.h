@@ -12,6 +12,7 @@
 #ifndef EVAL_TUNE_H
 #define EVAL_TUNE_H
 
+#include "data/shape.h"
 #include "engine/recipe.h"
 #include "eval/compare.h"
 #include "eval/split.h"
@@ -59,6 +60,9 @@ struct tuned {
  * learners and `tried` say. */
 int tune(const struct dataset *d, const struct tune_params *params, struct tuned *out,
          struct error *err) WARN_UNUSED;
+
+/* Most bytes that the search of a dataset of such a shape holds beside it, whatever it draws. */
+uint64_t tune_estimate_bytes(const struct dataset_shape *shape, const struct tune_params *params);
 
 /* Draw `number` of the space for a shop of so many items; 0: recipe_menu. */
 void tune_menu(uint64_t seed, uint32_t number, uint32_t items, struct recipe *out);

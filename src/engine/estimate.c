@@ -14,6 +14,7 @@
 #include "build_internal.h"
 
 #include "base/parallel.h"
+#include "engine/sources.h"
 #include "learn/combine.h"
 #include "learn/ials.h"
 #include "learn/lowrank.h"
@@ -247,22 +248,65 @@ static uint64_t counts_bytes(const struct shop_size *s, enum matrix_kind kind)
     return cooc_estimate_bytes(units, &params);
 }
 
+/* What is left of an ingredient: its rows. Vectors know of any pair, the others of those that were
+ * together. */
+static uint64_t left_bytes(const struct shop_size *s, const struct ingredient *g, uint32_t k)
+{
+    const struct dataset_shape *units = units_of(s, g->matrix);
+    uint64_t items = s->orders->items, pairs = dataset_shape_pairs(units);
+    uint64_t entries = items * smaller(k, items);
+    if (g->learner == LEARNER_RIDGE)
+        entries = smaller(entries, items * g->neighbours);
+    if (pairs && g->rank == 0)
+        entries = smaller(entries, pairs);
+    return entries * (is_walked(g->matrix) ? ROW_ENTRY_BYTES : 8) + (items + 1) * sizeof(uint64_t);
+}
+
+/* Ridges of a matrix that differ in nothing but lambda are made together, with the first of them.
+ */
+static bool is_made_with(const struct shop_size *s, uint32_t x, uint32_t y)
+{
+    const struct ingredient *a = &s->recipe->ingredients[x], *b = &s->recipe->ingredients[y];
+    return x == y || (is_made(s, b) && a->learner == LEARNER_RIDGE && b->learner == LEARNER_RIDGE &&
+                      a->matrix == b->matrix && a->neighbours == b->neighbours &&
+                      a->unit_power == b->unit_power && a->half_life_days == b->half_life_days);
+}
+
+/* While the rows of a matrix's ingredients are made; *left of them. */
+static uint64_t making_bytes(const struct shop_size *s, enum matrix_kind kind, uint64_t *left)
+{
+    const struct ingredient *g = s->recipe->ingredients;
+    uint32_t k = build_neighbours(s->params), first;
+    uint64_t most = 0;
+    *left = 0;
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
+        if (g[x].matrix != kind || !is_made(s, &g[x]))
+            continue;
+        for (first = 0; !is_made_with(s, x, first); first++)
+            ;
+        if (first < x)
+            continue;
+        most = larger(most, *left + learner_bytes(s, &g[x], k));
+        for (uint32_t y = x; y < s->recipe->ingredient_count; y++)
+            *left += is_made_with(s, x, y) ? left_bytes(s, &g[y], k) : 0;
+    }
+    return larger(most, *left);
+}
+
+/* While rows are added up, beside them. */
+static uint64_t combining_bytes(const struct shop_size *s)
+{
+    uint32_t k = build_neighbours(s->params);
+    uint64_t items = s->orders->items;
+    return rows_combine_estimate_bytes(items, k) +
+           (k + parallel_workers(s->params->threads)) * sizeof(uint32_t) * items;
+}
+
 /* The rows of a matrix's ingredients, while the last is made or all are added up. */
 static uint64_t ingredients_bytes(const struct shop_size *s, enum matrix_kind kind)
 {
-    uint32_t k = build_neighbours(s->params);
-    uint64_t items = s->orders->items, held = 0, most = 0;
-    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
-        const struct ingredient *g = &s->recipe->ingredients[x];
-        if (g->matrix != kind || !is_made(s, g))
-            continue;
-        most = larger(most, held + learner_bytes(s, g, k));
-        held += rows_bytes(items, k, is_walked(kind) ? ROW_ENTRY_BYTES : 8);
-    }
-    if (held == 0)
-        return 0;
-    uint64_t evidence = (k + parallel_workers(s->params->threads)) * sizeof(uint32_t) * items;
-    return larger(most, held + rows_combine_estimate_bytes(items, k) + evidence);
+    uint64_t left, most = making_bytes(s, kind, &left);
+    return left ? larger(most, left + combining_bytes(s)) : 0;
 }
 
 /* The peak of the steps that make matrices, in their order; *base grows by what they leave. */
@@ -299,6 +343,60 @@ static struct dataset_shape shape_of_shoppers(const struct dataset_shape *orders
     return shape;
 }
 
+static struct shop_size size_of(const struct dataset_shape *shape, const struct recipe *recipe,
+                                const struct build_params *params)
+{
+    return (struct shop_size){.recipe = recipe,
+                              .params = params,
+                              .orders = shape,
+                              .shoppers = shape_of_shoppers(shape),
+                              .visits = {.orders = shape->events,
+                                         .lines = shape->events,
+                                         .items = shape->items,
+                                         .users = shape->events}};
+}
+
+/* And the sets that pairs are counted in. */
+static uint64_t histories_estimate(const struct dataset_shape *shape)
+{
+    return shape->users ? shape->lines * (HISTORY_LINE_BYTES + 4) + shape->users * 16 : 0;
+}
+
+void sources_estimate(const struct dataset_shape *shape, const struct recipe *recipe,
+                      const struct source_params *params, const bool wanted[MATRIX_COUNT],
+                      struct sources_estimate *out)
+{
+    struct build_params build = {
+        .neighbours = params->keep, .threads = params->threads, .without_sgns = !params->sgns};
+    if (params->sgns)
+        build.sgns = *params->sgns;
+    struct shop_size s = size_of(shape, recipe, &build);
+    uint64_t pairs[2] = {0, 0}; /* of orders, of shoppers */
+    uint64_t combined = rows_bytes(shape->items, build_neighbours(&build), 8);
+    bool has_histories = false;
+    *out = (struct sources_estimate){0};
+    for (int k = 0; k < MATRIX_COUNT; k++) {
+        enum matrix_kind kind = (enum matrix_kind)k;
+        bool of_shoppers = kind == MATRIX_SHOPPERS || kind == MATRIX_NEXT;
+        if (!wanted[k] || !is_matrix_made(&s, kind))
+            continue;
+        if (of_shoppers && !has_histories)
+            out->held_bytes += histories_estimate(shape);
+        has_histories = has_histories || of_shoppers;
+        if (kind == MATRIX_VISITS)
+            out->held_bytes += s.visits.lines * VISIT_EVENT_BYTES;
+        uint64_t left, counts = larger(pairs[of_shoppers], counts_bytes(&s, kind));
+        out->held_bytes += counts - pairs[of_shoppers];
+        pairs[of_shoppers] = counts;
+        out->peak_bytes = larger(out->peak_bytes, out->held_bytes + making_bytes(&s, kind, &left));
+        out->held_bytes += left;
+        out->combined_bytes += smaller(combined, left);
+    }
+    out->held_bytes += vectors_bytes(&s);
+    out->combined_bytes += out->combined_bytes ? combining_bytes(&s) : 0;
+    out->peak_bytes = larger(out->peak_bytes, out->held_bytes);
+}
+
 void build_estimate(const struct dataset_shape *shape, const struct build_params *params,
                     struct estimate *out)
 {
@@ -310,23 +408,15 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
     else
         recipe_default(&recipe);
     recipe_bound(&recipe, (uint32_t)smaller(shape->items, UINT32_MAX));
-    struct shop_size s = {.recipe = &recipe,
-                          .params = params,
-                          .orders = shape,
-                          .shoppers = shape_of_shoppers(shape),
-                          .visits = {.orders = shape->events,
-                                     .lines = shape->events,
-                                     .items = shape->items,
-                                     .users = shape->events}};
+    struct shop_size s = size_of(shape, &recipe, params);
     uint64_t items = shape->items;
     uint64_t names = items * (2 * ID_BYTES_GUESS + ITEM_MAP_BYTES + POPULARITY_BYTES + ITEM_BYTES);
     *out = (struct estimate){.dataset_bytes = shape->lines * 4 + shape->orders * 20 + items * 8 +
                                               shape->events * EVENT_BYTES,
                              .itemsets_bytes = itemsets_estimate_bytes(shape, &itemsets),
                              .rules_bytes = rules_estimate_bytes(itemsets.max_itemsets, &rules),
+                             .histories_bytes = histories_estimate(shape),
                              .sgns_bytes = sgns_bytes(&s)};
-    if (shape->users) /* and the sets that pairs are counted in */
-        out->histories_bytes = shape->lines * (HISTORY_LINE_BYTES + 4) + shape->users * 16;
     uint64_t base = out->dataset_bytes + names;
     uint64_t peak = out->dataset_bytes + sessions_estimate_bytes(shape->events);
     peak = larger(peak, base + out->itemsets_bytes);

@@ -12,7 +12,6 @@
 
 #define DEFAULT_QUESTIONS 4000
 #define DEFAULT_CUTOFF    10
-#define POPULAR_NAMED     50
 #define LEAST_GAIN        2e-4 /* of the mean NDCG: less is noise */
 #define ROUNDS            4
 
@@ -433,4 +432,37 @@ int recipe_fit(const struct split *valid, const struct recipe *menu, enum mix_ki
     if (report)
         *report = made;
     return 0;
+}
+
+/* Even clusters are not just half of them, and what is of one moment may add some. */
+uint32_t fit_questions_of(double asked)
+{
+    double most = .7 * asked + 100;
+    return most < DEFAULT_QUESTIONS ? (uint32_t)most : DEFAULT_QUESTIONS;
+}
+
+void recipe_fit_estimate(const struct dataset_shape *train, const struct recipe *menu,
+                         enum mix_kind kind, const struct fit_params *params,
+                         struct fit_estimate *out)
+{
+    const struct mix *mix = &menu->mixes[kind];
+    const struct source_params source = {.keep = params->keep, .threads = params->threads};
+    uint32_t questions = params->questions ? params->questions : DEFAULT_QUESTIONS;
+    uint32_t features = OTHERS + (params->whole ? MATRIX_COUNT : 0);
+    bool wanted[MATRIX_COUNT];
+    struct recipe asked = *menu;
+    struct sources_estimate sources;
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        wanted[k] = mix->weight[k] > 0 && (!params->whole || k == MATRIX_VISITS);
+    for (uint32_t x = 0; x < asked.ingredient_count; x++) {
+        asked.ingredients[x].share = 1;
+        features += !params->whole && wanted[asked.ingredients[x].matrix];
+    }
+    sources_estimate(train, &asked, &source, wanted, &sources);
+    uint64_t tables = fit_tables_estimate_bytes(train->items, features, params->threads);
+    uint64_t described = fit_candidates_estimate_bytes(train, questions, features);
+    uint64_t most = tables > sources.combined_bytes ? tables : sources.combined_bytes;
+    uint64_t later = sources.held_bytes + described + most;
+    out->peak_bytes = 8 * train->items + (later > sources.peak_bytes ? later : sources.peak_bytes);
+    out->rows_bytes = sources.combined_bytes;
 }

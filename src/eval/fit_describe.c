@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEST_OF_EACH 60 /* candidates each ingredient names */
-#define DECAY_LEAST  1e-3f
+#define BEST_OF_EACH   60 /* candidates each ingredient names */
+#define DECAY_LEAST    1e-3f
+#define TARGETS_SPREAD 5 /* orders that ask may be so much larger than the mean, to be estimated   \
+                          */
 
 /* One worker's dense sums, one vector a feature. */
 struct table {
@@ -226,4 +228,20 @@ int fit_describe(struct fit *f, struct error *err)
         return error_set(err, status, "fitting a recipe: %s",
                          status == ERR_NOMEM ? "out of memory" : "cancelled");
     return 0;
+}
+
+uint64_t fit_candidates_estimate_bytes(const struct dataset_shape *train, uint32_t questions,
+                                       uint32_t features)
+{
+    uint64_t of_orders = train->lines / (train->orders ? train->orders : 1) + 1;
+    uint64_t named =
+        BEST_OF_EACH * (features - OTHERS + 1) + POPULAR_NAMED + TARGETS_SPREAD * of_orders;
+    uint64_t each = named < train->items ? named : train->items;
+    each = each * (8 + 4 * (uint64_t)features) + sizeof(struct candidates_of) + 12 + 48;
+    return questions * each;
+}
+
+uint64_t fit_tables_estimate_bytes(uint64_t items, uint32_t features, uint32_t threads)
+{
+    return parallel_workers(threads) * (8 * (uint64_t)features + 8) * (items + 64);
 }

@@ -6,7 +6,8 @@
 #include "eval/fit.h"
 
 enum other { HABIT, POPULAR, RECENT, OTHERS }; /* features behind those of rows, in this order */
-#define FEATURES_MAX (RECIPE_INGREDIENTS_MAX + OTHERS)
+#define POPULAR_NAMED 50                       /* items that are candidates of every question */
+#define FEATURES_MAX  (RECIPE_INGREDIENTS_MAX + OTHERS)
 _Static_assert((int)MATRIX_COUNT <= RECIPE_INGREDIENTS_MAX, "matrices may be features");
 
 struct feature {
@@ -60,5 +61,8 @@ static inline uint32_t fit_other(const struct fit *f, enum other other)
  * the shares in force. */
 int fit_describe(struct fit *f, struct error *err) WARN_UNUSED;
 void fit_candidates_deinit(struct candidates_of *of);
+uint64_t fit_candidates_estimate_bytes(const struct dataset_shape *train, uint32_t questions,
+                                       uint32_t features);
+uint64_t fit_tables_estimate_bytes(uint64_t items, uint32_t features, uint32_t threads);
 
 #endif

@@ -210,6 +210,43 @@ int rehearse(const struct dataset *d, const struct rehearsal_params *params, str
     return rc;
 }
 
+static double asked_of(const struct dataset_shape *shape, int surface,
+                       const struct rehearsal_params *params)
+{
+    double held_back = params->held_back > 0 ? params->held_back : DEFAULT_HELD_BACK;
+    double each = surfaces[surface].task == TASK_BASKET ? 3 : 1;
+    return each * held_back *
+           (double)(surface == REHEARSED_SESSION ? shape->events : shape->orders);
+}
+
+/* What judges takes less than what fits: the rows of all ingredients are gone by then. */
+uint64_t rehearsal_estimate_bytes(const struct dataset_shape *shape,
+                                  const struct rehearsal_params *params)
+{
+    struct recipe menu;
+    struct split_estimate split;
+    uint64_t most = 0, kept = 0;
+    if (params->menu)
+        menu = *params->menu;
+    else
+        recipe_menu(&menu, (uint32_t)(shape->items < UINT32_MAX ? shape->items : UINT32_MAX));
+    for (int s = 0; s < REHEARSED_COUNT; s++) {
+        const struct fit_params fit = {.questions = fit_questions_of(asked_of(shape, s, params)),
+                                       .whole = s == REHEARSED_SESSION,
+                                       .keep = params->keep,
+                                       .threads = params->threads};
+        struct fit_estimate fitted;
+        if (s == REHEARSED_SESSION && !shape->events)
+            continue;
+        recipe_fit_estimate(shape, &menu, surfaces[s].mix, &fit, &fitted);
+        most = kept + fitted.peak_bytes > most ? kept + fitted.peak_bytes : most;
+        kept += shape->events ? fitted.rows_bytes : 0;
+    }
+    split_estimate(shape, &split);
+    most += split.held_bytes;
+    return most > split.peak_bytes ? most : split.peak_bytes;
+}
+
 static void surface_json(const struct rehearsed *s, struct buf *out)
 {
     buf_printf(out, "\"%s\":{", mix_name(s->mix));

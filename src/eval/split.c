@@ -339,3 +339,15 @@ void split_deinit(struct split *s)
     questions_deinit(&s->questions);
     *s = (struct split){0};
 }
+
+/* The orders that teach are copied into lists that grow by half, then made a dataset; questions
+ * keep what shoppers had. */
+void split_estimate(const struct dataset_shape *shape, struct split_estimate *out)
+{
+    uint64_t lines = shape->lines, orders = shape->orders, items = shape->items;
+    uint64_t lists = (4 * lines + 24 * orders) * 3 / 2, hashes = 48 * orders;
+    uint64_t dataset = 4 * lines + 24 * orders + 8 * items;
+    uint64_t questions = 12 * lines + 8 * items;
+    out->held_bytes = dataset + questions + (1 << 20);
+    out->peak_bytes = out->held_bytes + 16 * orders + 8 * items + (lists > hashes ? lists : hashes);
+}

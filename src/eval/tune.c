@@ -21,6 +21,12 @@
 #define CUTOFF          10
 #define KEPT_OF         3 /* one in three goes on */
 #define QUESTIONS_LEAST (3 * FIT_QUESTIONS_LEAST)
+/* Of the space. */
+#define NEIGHBOURS_MOST 300
+#define DISTANCE_MOST   100
+#define LOWRANK_MOST    256
+#define IALS_MOST       128
+#define STAN_MOST       800
 
 static float between(struct rng *rng, float low, float high)
 {
@@ -34,7 +40,7 @@ static float log_between(struct rng *rng, float low, float high)
 
 static void draw_ridge(struct ingredient *g, struct rng *rng)
 {
-    static const uint32_t neighbours[] = {50, 100, 200, 300};
+    static const uint32_t neighbours[] = {50, 100, 200, NEIGHBOURS_MOST};
     g->neighbours = neighbours[rng_below(rng, 4)];
     g->lambda = log_between(rng, 5, 500);
     g->unit_power = between(rng, 0, 1);
@@ -44,7 +50,7 @@ static void draw_ridge(struct ingredient *g, struct rng *rng)
 
 static void draw_sequence(struct ingredient *g, struct rng *rng)
 {
-    static const uint32_t distances[] = {5, 10, 20, 50, 100};
+    static const uint32_t distances[] = {5, 10, 20, 50, DISTANCE_MOST};
     g->distance = distances[rng_below(rng, 5)];
     g->gap_power = between(rng, 0.3f, 1.5f);
     g->count_power = between(rng, 0.5f, 1);
@@ -349,4 +355,41 @@ int tune(const struct dataset *d, const struct tune_params *params, struct tuned
         return error_set(err, ERR_INVALID, "tries: at most %d", TUNE_TRIES_MAX);
     int rc = search(d, orders, params, out, err);
     return rc ? rc : finish(d, params, out, err);
+}
+
+/* What no draw needs more than. */
+static void widest_menu(uint32_t items, struct recipe *out)
+{
+    recipe_menu(out, items);
+    for (uint32_t x = 0; x < out->ingredient_count; x++) {
+        struct ingredient *g = &out->ingredients[x];
+        g->neighbours = g->learner == LEARNER_RIDGE ? NEIGHBOURS_MOST : 0;
+        g->distance = g->learner == LEARNER_SEQUENCE ? DISTANCE_MOST : 0;
+        g->rank = g->learner == LEARNER_LOWRANK ? LOWRANK_MOST : g->rank;
+    }
+    for (int k = 0; k < 2; k++)
+        out->ingredients[out->ingredient_count++] =
+            (struct ingredient){.matrix = k ? MATRIX_SHOPPERS : MATRIX_ORDERS,
+                                .learner = LEARNER_IALS,
+                                .rank = IALS_MOST};
+    out->ingredients[out->ingredient_count++] = (struct ingredient){
+        .matrix = MATRIX_SHOPPERS, .learner = LEARNER_STAN, .neighbours = STAN_MOST};
+    recipe_bound(out, items);
+}
+
+/* The largest are the last rung, and the comparison, where one contender waits for the other. */
+uint64_t tune_estimate_bytes(const struct dataset_shape *shape, const struct tune_params *params)
+{
+    double asked = HELD_BACK * (params->mix == MIX_BASKET ? 3 : 1) * (double)shape->orders;
+    const struct fit_params fit = {
+        .questions = fit_questions_of(asked), .keep = params->keep, .threads = params->threads};
+    struct recipe menu;
+    struct split_estimate split;
+    struct fit_estimate fitted;
+    widest_menu((uint32_t)(shape->items < UINT32_MAX ? shape->items : UINT32_MAX), &menu);
+    recipe_fit_estimate(shape, &menu, params->mix, &fit, &fitted);
+    split_estimate(shape, &split);
+    uint64_t part = split.held_bytes; /* what a rung is cut from is less than what is cut */
+    uint64_t most = split.held_bytes + fitted.peak_bytes + fitted.rows_bytes;
+    return most > part + split.peak_bytes ? most : part + split.peak_bytes;
 }

@@ -69,6 +69,11 @@ uint64_t heap_most(void)
     return (uint64_t)atomic_load(&most);
 }
 
+uint64_t heap_held(void)
+{
+    return (uint64_t)atomic_load(&held);
+}
+
 void *__wrap_malloc(size_t size)
 {
     return fails() ? NULL : holds(__real_malloc(size));

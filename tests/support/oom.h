@@ -16,6 +16,7 @@ bool oom_fired(void); /* the failure has happened */
  * code frees of a library's counts as freed. */
 void heap_watch(void);
 uint64_t heap_most(void);
+uint64_t heap_held(void); /* now */
 
 /* Runs `body` with the 1st, 2nd, … allocation failing until it runs without meeting the failure:
  *

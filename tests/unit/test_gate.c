@@ -8,6 +8,7 @@
 #include "eval/contender_mix.h"
 #include "eval/gate.h"
 #include "eval/rehearsal.h"
+#include "support/madeorders.h"
 #include "support/near.h"
 #include "support/oom.h"
 #include "support/question.h"
@@ -247,6 +248,30 @@ static void a_rehearsal_fits_and_judges_each_surface(void **state)
     dataset_deinit(&d);
 }
 
+/* One thread: several have room that only large shops touch. */
+static void estimates_cover_what_a_rehearsal_makes(void **state)
+{
+    static const struct made_params shops[] = {
+        {.orders = 4000, .items = 200, .shoppers = 700, .largest = 6},
+        {.orders = 20000, .items = 4000, .shoppers = 6000, .largest = 8},
+        {.orders = 6000, .items = 1000, .largest = 12}};
+    (void)state;
+    for (size_t x = 0; x < sizeof shops / sizeof *shops; x++) {
+        struct dataset d = made_orders(&shops[x], 4);
+        const struct rehearsal_params params = {.seed = 1, .threads = 1};
+        struct dataset_shape shape;
+        struct rehearsal r;
+        dataset_shape_of(&d, &shape);
+        uint64_t said = rehearsal_estimate_bytes(&shape, &params);
+        heap_watch();
+        assert_int_equal(rehearse(&d, &params, &r, NULL), 0);
+        assert_true(r.surface[REHEARSED_BASKET].held);
+        assert_true(r.surface[REHEARSED_PERSONAL].held == (shops[x].shoppers > 0));
+        assert_in_range(heap_most(), said / 4, said);
+        dataset_deinit(&d);
+    }
+}
+
 static void a_rehearsal_without_memory_is_an_error(void **state)
 {
     const struct walkers small = {.shoppers = 300, .items = 40, .steps = 6};
@@ -295,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_model_of_shuffled_times_is_refused),
         cmocka_unit_test(a_model_as_contender_scores_as_it_answers),
         cmocka_unit_test(a_rehearsal_fits_and_judges_each_surface),
+        cmocka_unit_test(estimates_cover_what_a_rehearsal_makes),
         cmocka_unit_test(a_rehearsal_without_memory_is_an_error),
         cmocka_unit_test(out_of_memory_is_an_error_everywhere),
     };

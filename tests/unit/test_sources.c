@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "engine/sources.h"
+#include "support/madeorders.h"
 #include "support/oom.h"
 #include "support/rows.h"
 #include "support/tinyshop.h"
@@ -369,6 +370,37 @@ static void making_can_be_cancelled(void **state)
     tinyshop_free(&t);
 }
 
+/* Of all matrices, nothing dropped. */
+static void estimates_cover_what_is_made(void **state)
+{
+    static const struct made_params shops[] = {
+        {.orders = 1000, .items = 150, .shoppers = 200, .largest = 8},
+        {.orders = 8000, .items = 2500, .shoppers = 3000, .largest = 8},
+        {.orders = 3000, .items = 1000, .largest = 12}};
+    const struct source_params params = {.keep = 20, .sgns = &brief, .threads = 1};
+    const bool wanted[MATRIX_COUNT] = {true, true, true, true, true};
+    (void)state;
+    for (size_t x = 0; x < sizeof shops / sizeof *shops; x++) {
+        struct dataset d = made_orders(&shops[x], 4);
+        struct recipe r;
+        struct sources s;
+        struct dataset_shape shape;
+        struct sources_estimate said;
+        recipe_default(&r);
+        add_vectors(&r);
+        dataset_shape_of(&d, &shape);
+        sources_estimate(&shape, &r, &params, wanted, &said);
+        heap_watch();
+        sources_init(&s, &d, &r, &params);
+        for (int k = 0; k < MATRIX_COUNT; k++)
+            make(&s, (enum matrix_kind)k);
+        assert_in_range(heap_most(), said.peak_bytes / 4, said.peak_bytes);
+        assert_in_range(heap_held(), said.held_bytes / 4, said.held_bytes);
+        sources_deinit(&s);
+        dataset_deinit(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +414,7 @@ int main(void)
         cmocka_unit_test(shoppers_of_very_many_items_are_not_learnt_from),
         cmocka_unit_test(out_of_memory_anywhere_is_an_error),
         cmocka_unit_test(making_can_be_cancelled),
+        cmocka_unit_test(estimates_cover_what_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

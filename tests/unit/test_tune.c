@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "eval/fit.h"
 #include "eval/tune.h"
+#include "support/madeorders.h"
 #include "support/oom.h"
 #include "support/walkers.h"
 
@@ -177,6 +178,32 @@ static void too_few_orders_are_told(void **state)
     dataset_deinit(&d);
 }
 
+static void estimates_cover_any_draw_and_what_is_made(void **state)
+{
+    const struct made_params shop = {
+        .orders = 12000, .items = 1500, .shoppers = 3000, .largest = 8};
+    struct dataset d = made_orders(&shop, 3);
+    struct dataset_shape shape;
+    (void)state;
+    dataset_shape_of(&d, &shape);
+    for (enum mix_kind mix = MIX_BASKET; mix <= MIX_PERSONAL; mix += MIX_PERSONAL - MIX_BASKET) {
+        const struct tune_params params = {.mix = mix, .tries = 3, .seed = 2, .threads = 1};
+        const struct fit_params fit = {.questions = 900, .threads = 1};
+        uint64_t said = tune_estimate_bytes(&shape, &params);
+        for (uint32_t number = 0; number < 200; number++) {
+            struct recipe menu;
+            struct fit_estimate drawn;
+            tune_menu(2, number, d.item_count, &menu);
+            recipe_fit_estimate(&shape, &menu, mix, &fit, &drawn);
+            assert_true(drawn.peak_bytes < said);
+        }
+        heap_watch();
+        search(&d, &params);
+        assert_in_range(heap_most(), said / 5, said);
+    }
+    dataset_deinit(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +214,7 @@ int main(void)
         cmocka_unit_test(no_rung_sees_an_order_that_asks_in_the_end),
         cmocka_unit_test(out_of_memory_at_once_is_an_error),
         cmocka_unit_test(too_few_orders_are_told),
+        cmocka_unit_test(estimates_cover_any_draw_and_what_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
