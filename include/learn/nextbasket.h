@@ -1,6 +1,6 @@
-/* The next order of a shopper, from theirs and everybody's orders so far: a simple method that neural
- * models rarely beat (Li et al., "A Next Basket Recommendation Reality Check", TOIS 2023). It is
- * for comparison, as is learn/repeat.h; what serves is simpler (engine/rebuy.c).
+/* The next order of a shopper, from theirs and everybody's orders so far: a simple method that
+ * neural models rarely beat (Li et al., "A Next Basket Recommendation Reality Check", TOIS 2023).
+ * It is for comparison, as is learn/repeat.h; what serves is simpler (engine/rebuy.c).
  *
  * A history is a row of struct histories with times: entries of one time are one order. Scores of
  * all items are written; nothing is masked. Pure; a scratch for each thread. */
