@@ -13,6 +13,12 @@
 /* What a surface adds up. An item t steps from the end of the context counts decay^t. */
 enum mix_kind { MIX_BASKET, MIX_SIMILAR, MIX_PERSONAL, MIX_SESSION, MIX_COUNT };
 const char *mix_name(enum mix_kind kind); /* "basket", "similar", "personal", "session" */
+/* Whether `habit` counts: where the shopper is known and what they bought may be answered, in a
+ * basket and, if the question wants that, in personal. */
+static inline bool mix_has_habit(enum mix_kind kind)
+{
+    return kind == MIX_BASKET || kind == MIX_PERSONAL;
+}
 
 struct mix {
     float weight[MATRIX_COUNT]; /* >= 0; 0: the matrix has no say */

@@ -3,10 +3,11 @@
  *     score(j) = prior(j) + sum over matrices m, context items i:  weight_m decay_m^t rows_m[i][j],
  *
  * i standing t steps from the end of the context; a basket of a known shopper adds their habit: of
- * each earlier order with j, the newest counting `habit`. Fresh orders add to that what they have
- * changed. A cell's stamp tells whether it belongs to this request, so nothing is cleared between
- * requests; the first touch appends the item to the list of candidates. Cost: one random 8-byte
- * cell per entry of the context's rows. */
+ * each earlier order with j, the newest counting `habit`, and so does what is personal to them
+ * where it may repeat what they bought. Fresh orders add to that what they have changed. A cell's
+ * stamp tells whether it belongs to this request, so nothing is cleared between requests; the first
+ * touch appends the item to the list of candidates. Cost: one random 8-byte cell per entry of the
+ * context's rows. */
 #include "recommend_internal.h"
 
 static void touch(const struct request *r, uint32_t item, float score)

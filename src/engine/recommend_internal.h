@@ -165,8 +165,8 @@ static inline float fresh_scale(const struct request *r, uint32_t t)
 /* context.c: the scratch's context, masked and excluded items. */
 void find_context(struct request *r);
 
-/* The known shopper's purchases of items of the model, newest first, with what each counts in a
- * basket's score; none where the mix does without habit. */
+/* The known shopper's purchases of items of the model, newest first, with what each counts in the
+ * score; none where the mix does without habit, or none of them may be answered. */
 struct habit_walk {
     uint32_t left, item;
     float weight;
@@ -174,7 +174,9 @@ struct habit_walk {
 
 static inline struct habit_walk habit_begin(const struct request *r)
 {
-    bool counts = r->q->surface == SURFACE_BASKET && r->q->shopper && r->mix->habit > 0;
+    bool answerable = r->q->surface == SURFACE_BASKET ||
+                      (r->q->surface == SURFACE_PERSONAL && r->q->bought_included);
+    bool counts = answerable && r->q->shopper && r->mix->habit > 0;
     return (struct habit_walk){.left = counts ? r->q->shopper->line_count : 0,
                                .weight = r->mix->habit};
 }

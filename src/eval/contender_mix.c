@@ -156,7 +156,10 @@ int contender_model(const char *name, struct model *m, enum mix_kind kind,
     if (!MEM_ZNEW(s, 1))
         return error_set(err, ERR_NOMEM, "contender: out of memory");
     *s = (struct state){
-        .m = model_ref(m), .mix = &m->recipe.mixes[kind], .prior = m->priors[kind].of_item};
+        .m = model_ref(m), .own_mix = m->recipe.mixes[kind], .prior = m->priors[kind].of_item};
+    s->mix = &s->own_mix;
+    if (!mix_has_habit(kind))
+        s->own_mix.habit = 0;
     for (int k = 0; k < MATRIX_COUNT; k++)
         s->rows[k] = &m->matrices[k].rows;
     MEM_NEW(s->to_mix, split->train.item_count);

@@ -187,7 +187,8 @@ static void add_matrices(struct fit *f)
 static void choose_features(struct fit *f, bool starting)
 {
     const struct mix *mix = &f->menu->mixes[f->kind];
-    const float others[] = {[HABIT] = mix->habit, [POPULAR] = mix->popular, [RECENT] = mix->recent};
+    const float habit = mix_has_habit(f->kind) ? mix->habit : 0;
+    const float others[] = {[HABIT] = habit, [POPULAR] = mix->popular, [RECENT] = mix->recent};
     f->features = 0;
     if (f->whole)
         add_matrices(f);

@@ -67,7 +67,7 @@ static void sum_rows(const struct fit *f, struct table *t, uint32_t x, struct sp
     }
 }
 
-/* What the shopper bought before, newer orders counting more. */
+/* What the shopper bought before, newer orders counting more; nothing where it is not served. */
 static void sum_habit(const struct fit *f, struct table *t, uint32_t x, struct span history)
 {
     const struct questions *q = &f->split->questions;
@@ -75,6 +75,8 @@ static void sum_habit(const struct fit *f, struct table *t, uint32_t x, struct s
     float *sum = t->sum + (size_t)x * items, weight = 1;
     uint32_t *touched = t->touched + (size_t)x * items;
     t->count[x] = 0;
+    if (!mix_has_habit(f->kind))
+        return;
     for (uint64_t k = history.end; k-- > history.begin && weight >= DECAY_LEAST;) {
         if (k + 1 < history.end && q->time_ms[k] != q->time_ms[k + 1])
             weight *= f->menu->mixes[f->kind].habit_decay;

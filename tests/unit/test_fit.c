@@ -122,20 +122,27 @@ static void the_number_of_threads_does_not_matter(void **state)
     dataset_deinit(&d);
 }
 
+static float habit_found(const struct dataset *d, enum task task, enum mix_kind kind)
+{
+    const struct split_params params = {.protocol = PROTOCOL_TIME, .task = task, .bought = true};
+    struct recipe menu, r;
+    struct split s;
+    assert_int_equal(split_make(d, &params, STAGE_TEST, &s, NULL), 0);
+    recipe_menu(&menu, s.train.item_count);
+    menu.mixes[kind].habit = kind == MIX_SESSION ? 1 : 0;
+    assert_int_equal(recipe_fit(&s, &menu, kind, &(struct fit_params){0}, &r, NULL, NULL, NULL), 0);
+    split_deinit(&s);
+    return r.mixes[kind].habit;
+}
+
+/* And where answers may have it. */
 static void habit_is_found_where_shoppers_have_one(void **state)
 {
     const struct walkers regulars = {.shoppers = 160, .items = 60, .steps = 12, .back_to = 2};
     struct dataset d = walkers_make(&regulars, 6);
-    const struct split_params params = {.protocol = PROTOCOL_TIME, .task = TASK_SESSION};
-    struct recipe menu, r;
-    struct split s;
     (void)state;
-    assert_int_equal(split_make(&d, &params, STAGE_TEST, &s, NULL), 0);
-    recipe_menu(&menu, s.train.item_count);
-    assert_int_equal(
-        recipe_fit(&s, &menu, MIX_SESSION, &(struct fit_params){0}, &r, NULL, NULL, NULL), 0);
-    assert_true(r.mixes[MIX_SESSION].habit > 0);
-    split_deinit(&s);
+    assert_true(habit_found(&d, TASK_PERSONAL, MIX_PERSONAL) > 0);
+    assert_true(habit_found(&d, TASK_SESSION, MIX_SESSION) == 0);
     dataset_deinit(&d);
 }
 

@@ -219,6 +219,35 @@ static void a_model_as_contender_scores_as_it_answers(void **state)
     tinyshop_free(&t);
 }
 
+/* Of a visit nobody is known, so a recipe that has a habit for it is served without. */
+static void a_habit_counts_only_where_it_is_served(void **state)
+{
+    const struct split_params session = {.protocol = PROTOCOL_TIME, .task = TASK_SESSION};
+    struct dataset d = walkers_make(&usual, 8);
+    struct split s;
+    (void)state;
+    assert_int_equal(split_make(&d, &session, STAGE_TEST, &s, NULL), 0);
+    struct model *m = train(&s.train, NULL);
+    float *scores = calloc(2 * (size_t)s.train.item_count, sizeof *scores);
+    assert_non_null(scores);
+    for (int k = MIX_PERSONAL; k <= MIX_SESSION; k++) {
+        for (int with = 0; with < 2; with++) {
+            struct contender c;
+            m->recipe.mixes[k].habit = with ? 5 : 0;
+            assert_int_equal(contender_model("live", m, (enum mix_kind)k, &s, &c, NULL), 0);
+            c.score(c.state, &s, 3, scores + with * s.train.item_count, 0);
+            contender_deinit(&c);
+        }
+        bool same =
+            memcmp(scores, scores + s.train.item_count, s.train.item_count * sizeof *scores) == 0;
+        assert_int_equal(same, k == MIX_SESSION);
+    }
+    free(scores);
+    model_unref(m);
+    split_deinit(&s);
+    dataset_deinit(&d);
+}
+
 static void a_rehearsal_fits_and_judges_each_surface(void **state)
 {
     struct dataset d = walkers_make(&usual, 7);
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(shoppers_too_few_to_draw_from_judge_nothing),
         cmocka_unit_test(a_model_of_shuffled_times_is_refused),
         cmocka_unit_test(a_model_as_contender_scores_as_it_answers),
+        cmocka_unit_test(a_habit_counts_only_where_it_is_served),
         cmocka_unit_test(a_rehearsal_fits_and_judges_each_surface),
         cmocka_unit_test(estimates_cover_what_a_rehearsal_makes),
         cmocka_unit_test(a_rehearsal_without_memory_is_an_error),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "support/near.h"
 #include "support/oom.h"
 #include "support/question.h"
 
@@ -137,6 +138,46 @@ static void what_was_bought_comes_back_only_when_wanted(void **state)
     assert_true(answered(&with, a) && answered(&with, b) && answered(&with, c));
     tinyshop_free(&t);
     scratch_free(s);
+}
+
+/* A score before it is bounded. */
+static double raw(const struct answer *a, uint32_t slot)
+{
+    for (uint32_t x = 0; x < a->count; x++)
+        if (a->items[x].slot == slot)
+            return (double)a->items[x].score / (1 - (double)a->items[x].score);
+    fail_msg("item %u is not answered", slot);
+    return 0;
+}
+
+static void habit_counts_where_it_can_be_answered(void **state)
+{
+    struct tinyshop t;
+    struct scratch *s = new_scratch(), *other = new_scratch();
+    (void)state;
+    train_bundles(&t);
+    uint32_t a = slot_of(&t, STR("a")), b = slot_of(&t, STR("b")), c = slot_of(&t, STR("c"));
+    struct purchase lines[] = {{a, 1000, 1}, {b, 2000, 2}, {a, 3000, 3}};
+    struct shopper who = {.lines = lines, .line_count = 3};
+    struct mix *mix = &t.m->recipe.mixes[MIX_PERSONAL];
+    double before[3];
+    mix->habit_decay = 0.5f;
+    struct answer with = personal(&t, &who, true, s);
+    before[0] = raw(&with, a), before[1] = raw(&with, b), before[2] = raw(&with, c);
+    struct answer plain = personal(&t, &who, false, other);
+    mix->habit = 2;
+    with = personal(&t, &who, true, s);
+    assert_near(raw(&with, a) - before[0], 2 + 2 * .25, 1e-4);
+    assert_near(raw(&with, b) - before[1], 2 * .5, 1e-4);
+    assert_near(raw(&with, c) - before[2], 0, 1e-6);
+    assert_int_equal(with.items[0].slot, a);
+    assert_int_equal(with.items[0].because.kind, BECAUSE_HABIT);
+    assert_int_equal(with.items[0].because.count, 2);
+    struct answer without = personal(&t, &who, false, s);
+    assert_same(&plain, &without);
+    tinyshop_free(&t);
+    scratch_free(s);
+    scratch_free(other);
 }
 
 static void what_was_looked_at_speaks_and_may_be_suggested(void **state)
@@ -306,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_history_of_purchases_is_a_context_newest_last),
         cmocka_unit_test(what_was_bought_comes_back_only_when_wanted),
+        cmocka_unit_test(habit_counts_where_it_can_be_answered),
         cmocka_unit_test(what_was_looked_at_speaks_and_may_be_suggested),
         cmocka_unit_test(a_deed_counts_by_the_weight_and_half_life_of_its_kind),
         cmocka_unit_test(items_of_the_question_come_after_the_history),
