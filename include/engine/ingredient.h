@@ -47,7 +47,8 @@ struct ingredient {
     float unit_power;     /* ridge: a unit of b items counts b^-unit_power */
     float half_life_days; /* ridge of orders: an order counts half after so many days; 0: never */
     uint32_t distance;    /* sequence: D */
-    float gap_power, count_power, source_power, target_power; /* sequence */
+    float gap_power, count_power; /* sequence: above 0, which is no power but 1 to it */
+    float source_power, target_power;
     uint32_t rank;       /* lowrank, ials, sgns, softmax: dimensions, at most 512;
                             sgns, ials: a multiple of 8; ials: at most 256 */
     float reg, unseen;   /* ials: its reg and a0 */

@@ -39,6 +39,7 @@ enum {
     UNIT_POWER,
     HALF_LIFE,
     GAP,
+    COUNT,
     SOURCE,
     TARGET,
     REG,
@@ -60,6 +61,7 @@ static void set_field(struct ingredient *g, int field, double value)
                       [UNIT_POWER] = &g->unit_power,
                       [HALF_LIFE] = &g->half_life_days,
                       [GAP] = &g->gap_power,
+                      [COUNT] = &g->count_power,
                       [SOURCE] = &g->source_power,
                       [TARGET] = &g->target_power,
                       [REG] = &g->reg,
@@ -76,6 +78,24 @@ static void set_field(struct ingredient *g, int field, double value)
         *reals[field] = x;
 }
 
+/* Good for whatever learner. */
+static struct ingredient plain_of(enum matrix_kind matrix, enum learner_kind learner)
+{
+    return (struct ingredient){.matrix = matrix,
+                               .learner = learner,
+                               .share = 1,
+                               .neighbours = 100,
+                               .lambda = 20,
+                               .distance = 10,
+                               .gap_power = 1,
+                               .count_power = 1,
+                               .rank = 64,
+                               .reg = 0.01f,
+                               .unseen = 0.1f,
+                               .ageing = 2,
+                               .reach = 5};
+}
+
 static void an_ingredient_out_of_range_is_named(void **state)
 {
     static const struct {
@@ -90,7 +110,8 @@ static void an_ingredient_out_of_range_is_named(void **state)
         {LEARNER_RIDGE, UNIT_POWER, {0, 2}, {-0.1, 2.1, NAN}, "unit_power"},
         {LEARNER_RIDGE, HALF_LIFE, {0, 1e5}, {-1, 1e6, NAN}, "half_life_days"},
         {LEARNER_SEQUENCE, DISTANCE, {1, 1000}, {0, 1001, 1e9}, "distance"},
-        {LEARNER_SEQUENCE, GAP, {0, 4}, {-1, 4.1, NAN}, "power"},
+        {LEARNER_SEQUENCE, GAP, {0.001, 4}, {0, 4.1, NAN}, "gap_power"},
+        {LEARNER_SEQUENCE, COUNT, {0.001, 2}, {0, 2.1, NAN}, "count_power"},
         {LEARNER_SEQUENCE, SOURCE, {0, 2}, {-1, 2.1, NAN}, "power"},
         {LEARNER_SEQUENCE, TARGET, {0, 2}, {-1, 2.1, NAN}, "power"},
         {LEARNER_LOWRANK, RANK, {1, 512}, {0, 513, 1e9}, "rank"},
@@ -107,18 +128,7 @@ static void an_ingredient_out_of_range_is_named(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct recipe r;
-        struct ingredient plain = {.matrix = MATRIX_ORDERS,
-                                   .learner = cases[c].learner,
-                                   .share = 1,
-                                   .neighbours = 100,
-                                   .lambda = 20,
-                                   .distance = 10,
-                                   .gap_power = 1,
-                                   .rank = 64,
-                                   .reg = 0.01f,
-                                   .unseen = 0.1f,
-                                   .ageing = 2,
-                                   .reach = 5};
+        struct ingredient plain = plain_of(MATRIX_ORDERS, cases[c].learner);
         const char *what;
         if (cases[c].learner == LEARNER_SEQUENCE)
             plain.matrix = MATRIX_NEXT;
@@ -148,17 +158,7 @@ static void a_learner_must_be_able_to_make_its_matrix(void **state)
             struct recipe r;
             const char *what;
             recipe_default(&r);
-            r.ingredients[0] = (struct ingredient){.matrix = (enum matrix_kind)k,
-                                                   .learner = (enum learner_kind)l,
-                                                   .share = 1,
-                                                   .neighbours = 100,
-                                                   .lambda = 20,
-                                                   .distance = 10,
-                                                   .rank = 64,
-                                                   .reg = 0.01f,
-                                                   .unseen = 0.1f,
-                                                   .ageing = 2,
-                                                   .reach = 5};
+            r.ingredients[0] = plain_of((enum matrix_kind)k, (enum learner_kind)l);
             bool known = k < MATRIX_COUNT && l < LEARNER_COUNT;
             bool fits = (k == MATRIX_NEXT || k == MATRIX_VISITS) == (l == LEARNER_SEQUENCE) &&
                         (k == MATRIX_SHOPPERS || (l != LEARNER_SOFTMAX && l != LEARNER_STAN));
