@@ -1,5 +1,5 @@
-/* What basketd mine and basketd shard do is tested with the program (tests/api/test_mine*.py); here:
- * what happens when memory runs out at any point, and files that a shell cannot make. */
+/* What basketd mine and basketd shard do is tested with the program (tests/api/test_mine*.py);
+ * here: what happens when memory runs out at any point, and files that a shell cannot make. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
