@@ -4,7 +4,8 @@
  * The blend is linear, so a question's candidates are described once by what each ingredient of the
  * menu gives them; then shares are moved one at a time, up and down in steps that get smaller,
  * while the mean NDCG of the validation rises by more than noise (coordinate ascent, shares >= 0),
- * from the menu's shares and from the best learner alone; the higher of the two ends counts.
+ * and whole shares are given from one learner to another, from the menu's shares and from the best
+ * learner alone; the higher of the two ends counts.
  * What is said of learners here goes for whole matrices too.
  * An ingredient that helps no more than that gets none and is not made again. */
 #ifndef EVAL_FIT_H

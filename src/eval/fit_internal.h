@@ -61,6 +61,12 @@ static inline uint32_t fit_other(const struct fit *f, enum other other)
  * the shares in force. */
 int fit_describe(struct fit *f, struct error *err) WARN_UNUSED;
 void fit_candidates_deinit(struct candidates_of *of);
+
+/* fit_ascend.c: the mean NDCG with feature x's share moved by `step`; and the one reached from the
+ * shares in force, which become those it was reached with. */
+#define FIT_LEAST_GAIN 2e-4 /* of the mean NDCG: less is noise */
+double fit_try(struct fit *f, uint32_t x, float step);
+double fit_ascend(struct fit *f, double menu);
 uint64_t fit_candidates_estimate_bytes(const struct dataset_shape *train, uint32_t questions,
                                        uint32_t features);
 uint64_t fit_tables_estimate_bytes(uint64_t items, uint32_t features, uint32_t threads);
