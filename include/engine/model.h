@@ -12,6 +12,7 @@
 #include "learn/cooc.h"
 #include "learn/popularity.h"
 #include "learn/repeat.h"
+#include "learn/sessionknn.h"
 #include "learn/sgns.h"
 #include "mine/ruletrie.h"
 
@@ -82,7 +83,8 @@ struct model {
     uint32_t *buyers; /* [item_count] shoppers who bought it, as the matrices count them */
     uint32_t *visits; /* [item_count] visits that have it */
     uint32_t visit_count;
-    struct repeat_model repeat; /* what shoppers buy again, and when */
+    struct sessionknn neighbours; /* past visits, for what comes next in one like them */
+    struct repeat_model repeat;   /* what shoppers buy again, and when */
     struct embeddings vectors;
 
     /* Derived by model_seal when NULL or zero. */

@@ -25,7 +25,9 @@ struct mix {
     float decay[MATRIX_COUNT];  /* (0,1] */
     float habit; /* >= 0: of each of the known shopper's earlier orders with the item, the newest
                     counting 1, each one before it habit_decay times as much */
-    float habit_decay;     /* (0,1] */
+    float habit_decay; /* (0,1] */
+    float neighbours;  /* >= 0: of the past visits most like this one (learn/sessionknn.h, STAN), as
+                          a share of the item they speak for the most */
     float popular, recent; /* >= 0: of an item's orders of all time and of the last 28 days, each as
                               a share of the best seller's */
     float novelty; /* [0,1]: popularity exponent that scores are divided by, unless a question has

@@ -83,6 +83,7 @@ enum because_kind {
     BECAUSE_RULE,
     BECAUSE_NEIGHBOUR, /* bought together: in one order, or by one shopper */
     BECAUSE_AFTER,     /* bought after it */
+    BECAUSE_VISITS,    /* visits like this one have it */
     BECAUSE_TASTE,     /* bought by shoppers whose purchases are alike; nobody bought both yet */
     BECAUSE_HABIT,
     BECAUSE_TREND,
@@ -98,14 +99,16 @@ struct because {
     double support, confidence, lift; /* NAN where they mean nothing */
     double trend;                     /* of popularity, for trend; else NAN */
     int64_t last_ms;                  /* habit: when it was last bought; else INT64_MIN */
-    double gap_days;    /* habit: between two purchases, on average; NAN after only one */
-    const char *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
-                           both; "shoppers": shoppers who bought both; "next": shoppers who bought
-                           the suggestion after it; "buyers", for taste: shoppers who bought the
-                           suggestion; "fresh": orders with both since the training,
-                           of which the shares are, too; "history": the shopper's orders of it, of
-                           the LIMIT_HISTORY_LINES newest lines; "orders_7d" for trend, "orders_28d"
-                           or, when those are 0, "orders_all" for popular */
+    double gap_days; /* habit: between two purchases, on average; NAN after only one */
+    const char
+        *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
+                    both; "shoppers": shoppers who bought both; "next": shoppers who bought
+                    the suggestion after it; "buyers", for taste: shoppers who bought the
+                    suggestion; "neighbours": of the past visits most like this one, those
+                    with the suggestion, `support` being their share; "fresh": orders with both
+                    since the training, of which the shares are, too; "history": the shopper's
+                    orders of it, of the LIMIT_HISTORY_LINES newest lines; "orders_7d" for trend,
+                    "orders_28d" or, when those are 0, "orders_all" for popular */
 };
 
 struct suggestion {

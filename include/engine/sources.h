@@ -12,7 +12,8 @@
 struct source_params {
     uint32_t keep;                  /* entries of each row; 0: 200 */
     const struct sgns_params *sgns; /* of ingredients of that learner; NULL: none is made */
-    uint32_t threads;               /* 0: one per core */
+    bool histories_are_visits; /* each item stands in them at every place, whatever the times */
+    uint32_t threads;          /* 0: one per core */
     struct progress *progress;
 };
 

@@ -30,7 +30,9 @@ struct sessionknn_params { /* zero = default */
     uint32_t recent;     /* m; 5000 */
     uint32_t neighbours; /* k; 500 */
     float l1, l2, l3;    /* of STAN; 1.25, 2, 5 */
+    uint64_t max_events; /* sessions are the newest with so many in all; 2 million */
 };
+#define SESSIONKNN_EVENTS_MAX 2000000u
 
 struct sessionknn {
     struct sessionknn_params params; /* in force */
@@ -50,27 +52,41 @@ struct sessionknn {
  * parameter out of range. Immutable after building; any thread reads. */
 int sessionknn_build(const struct histories *rows, const struct sessionknn_params *params,
                      struct sessionknn *out, struct error *err) WARN_UNUSED;
+/* From params, counts, `start` and `item` alone, as they were stored: makes the rest. Starts ascend
+ * and items are below item_count but for the flag, which is set anew. ERR_NOMEM; what was given
+ * stays. */
+int sessionknn_index(struct sessionknn *k, struct error *err) WARN_UNUSED;
 void sessionknn_deinit(struct sessionknn *k);
 size_t sessionknn_bytes(const struct sessionknn *k);
-/* Most bytes held while it is built from so many events of so many items, the result included. */
+/* Most bytes held while it is built from so many events of so many items, the result included; and
+ * by a scratch for it. */
 uint64_t sessionknn_estimate_bytes(uint64_t events, uint64_t items);
+uint64_t sessionknn_scratch_estimate_bytes(uint64_t events, uint64_t items);
 
 /* One for each thread; nothing is allocated afterwards. Holds for the index it was made for. */
 struct sessionknn_scratch;
 struct sessionknn_scratch *sessionknn_scratch_new(const struct sessionknn *k,
                                                   struct error *err) WARN_UNUSED;
+/* Makes *s (NULL at first) fit for this index too, for the next question; it never shrinks. */
+int sessionknn_scratch_reserve(struct sessionknn_scratch **s, const struct sessionknn *k,
+                               struct error *err) WARN_UNUSED;
 void sessionknn_scratch_free(struct sessionknn_scratch *s);
 
 struct sessionknn_answer { /* borrowed from the scratch until the next question */
     const uint32_t *item;  /* [count] distinct, in no order, score > 0 */
     uint32_t count;
     const float *score;  /* [item_count] of every item; 0: not in the answer */
+    float most;          /* the largest score */
     uint32_t neighbours; /* sessions that spoke */
 };
 /* context: the visit so far, oldest first, items below item_count. Microseconds: m sessions per
  * item of the context, then k sessions. */
 void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_t length,
                     struct sessionknn_scratch *s, struct sessionknn_answer *out);
+
+/* How many of the sessions that spoke in the last answer hold the item. */
+uint32_t sessionknn_holders(const struct sessionknn *k, const struct sessionknn_scratch *s,
+                            uint32_t item);
 
 /* As a source of rows: row i = the answer to a visit of item i alone, its `keep` best, best first
  * (ties: items of more sessions, then the lower). The same for any number of threads. ERR_NOMEM,

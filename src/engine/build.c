@@ -213,7 +213,9 @@ static int step_visits(struct build *b, struct build_step *cost, struct error *e
     if (rc || !visits->start)
         return rc;
     b->m->visit_count = visits->count;
-    return count_histories(visits, b->m->item_count, &b->m->visits, err);
+    if (b->m->recipe.mixes[MIX_SESSION].neighbours > 0)
+        rc = sessionknn_build(visits, NULL, &b->m->neighbours, err);
+    return rc ? rc : count_histories(visits, b->m->item_count, &b->m->visits, err);
 }
 
 static int step_seal(struct build *b, struct build_step *cost, struct error *err)

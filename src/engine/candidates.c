@@ -4,10 +4,10 @@
  *
  * i standing t steps from the end of the context; a basket of a known shopper adds their habit: of
  * each earlier order with j, the newest counting `habit`, and so does what is personal to them
- * where it may repeat what they bought. Fresh orders add to that what they have changed. A cell's
- * stamp tells whether it belongs to this request, so nothing is cleared between requests; the first
- * touch appends the item to the list of candidates. Cost: one random 8-byte cell per entry of the
- * context's rows. */
+ * where it may repeat what they bought; a session adds what past visits like it say. Fresh orders
+ * add to that what they have changed. A cell's stamp tells whether it belongs to this request, so
+ * nothing is cleared between requests; the first touch appends the item to the list of candidates.
+ * Cost: one random 8-byte cell per entry of the context's rows. */
 #include "recommend_internal.h"
 
 static void touch(const struct request *r, uint32_t item, float score)
@@ -99,6 +99,26 @@ static void add_habit(const struct request *r)
     }
 }
 
+static void add_neighbours(struct request *r)
+{
+    struct scratch *s = r->s;
+    uint32_t known[CONTEXT_MAX], count = 0;
+    if (!r->m->neighbours.start || !(r->mix->neighbours > 0))
+        return;
+    for (uint32_t x = 0; x < s->context_count; x++)
+        if (!is_new(r, s->context[x]))
+            known[count++] = s->context[x];
+    sessionknn_ask(&r->m->neighbours, known, count, s->visits, &r->visits);
+    for (uint32_t x = 0; x < r->visits.count; x++) {
+        uint32_t item = r->visits.item[x];
+        float score = neighbours_score(r, item);
+        if (s->cells[item].stamp != s->stamp)
+            touch(r, item, score);
+        else
+            s->cells[item].score += score;
+    }
+}
+
 /* What sells best competes also where no row reaches it. */
 static void add_popular(const struct request *r)
 {
@@ -116,5 +136,6 @@ void gather_rows(struct request *r)
     if (r->fresh)
         gather_fresh(r);
     add_habit(r);
+    add_neighbours(r);
     add_popular(r);
 }

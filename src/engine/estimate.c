@@ -422,6 +422,8 @@ void build_estimate(const struct dataset_shape *shape, const struct build_params
     peak = larger(peak, base + out->itemsets_bytes);
     peak = larger(peak, base + itemsets.max_itemsets * ITEMSET_BYTES + out->rules_bytes);
     base += rules.max_rules * RULE_BYTES;
+    if (shape->events && recipe.mixes[MIX_SESSION].neighbours > 0)
+        base += sessionknn_estimate_bytes(shape->events, items);
     peak = larger(peak, matrices_peak(&s, &base, out));
     out->model_bytes = base - out->dataset_bytes + rules.max_rules * RULE_INDEX_BYTES;
     out->peak_bytes =

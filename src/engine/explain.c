@@ -13,6 +13,7 @@
 struct carrier {
     float most;              /* 0: none contributed */
     enum matrix_kind matrix; /* MATRIX_COUNT: fresh orders */
+    bool of_visits;          /* past visits like this one, instead */
     uint32_t item, both;
 };
 
@@ -43,7 +44,7 @@ static void search_row(struct search *search, enum matrix_kind kind, uint32_t it
         if (place == NOT_ANSWERED || !(scale * rows->value[e] > search->carriers[place].most))
             continue;
         search->carriers[place] =
-            (struct carrier){scale * rows->value[e], kind, item, matrix->both[e]};
+            (struct carrier){scale * rows->value[e], kind, false, item, matrix->both[e]};
     }
 }
 
@@ -58,7 +59,19 @@ static void search_fresh(struct search *search, uint32_t item, float scale)
         uint32_t place =
             place_of(r->s, other == DICT_NONE ? r->m->item_count + partner->other : other);
         if (place != NOT_ANSWERED && gain > search->carriers[place].most)
-            search->carriers[place] = (struct carrier){gain, MATRIX_COUNT, item, partner->both};
+            search->carriers[place] =
+                (struct carrier){gain, MATRIX_COUNT, false, item, partner->both};
+    }
+}
+
+static void search_neighbours(struct search *search)
+{
+    const struct request *r = search->r;
+    for (uint32_t x = 0; x < r->out->count && r->visits.count > 0; x++) {
+        uint32_t item = r->s->items[x].item;
+        float carried = is_new(r, item) ? 0 : neighbours_score(r, item);
+        if (carried > search->carriers[x].most)
+            search->carriers[x] = (struct carrier){.most = carried, .of_visits = true};
     }
 }
 
@@ -74,6 +87,7 @@ static void find_carriers(struct search *search)
     }
     for (uint32_t t = 0; r->fresh && t < r->s->context_count; t++)
         search_fresh(search, r->s->context[r->s->context_count - 1 - t], fresh_scale(r, t));
+    search_neighbours(search);
 }
 
 static bool has_item(const struct rules *rules, uint32_t rule, uint32_t item)
@@ -181,6 +195,15 @@ static void explain_by_matrix(const struct request *r, const struct carrier *c, 
     set_shares(b, n, x, y, both);
 }
 
+/* How many of the past visits that spoke have it. */
+static void explain_by_visits(const struct request *r, uint32_t item, struct because *b)
+{
+    b->kind = BECAUSE_VISITS;
+    b->source = "neighbours";
+    b->count = sessionknn_holders(&r->m->neighbours, r->s->visits, item);
+    b->support = (double)b->count / r->visits.neighbours;
+}
+
 static void explain_by_carrier(const struct request *r, const struct carrier *c, uint32_t item,
                                struct because *b)
 {
@@ -230,6 +253,8 @@ static void explain_by_context(struct request *r)
             explain_habit(r, to);
         else if (popular > most || most == 0)
             explain_popular(r, to->item, &to->because);
+        else if (search.carriers[x].of_visits)
+            explain_by_visits(r, to->item, &to->because);
         else if (search.strongest[x] == NO_RULE)
             explain_by_carrier(r, &search.carriers[x], to->item, &to->because);
         else

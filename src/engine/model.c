@@ -39,6 +39,7 @@ static void model_free(struct model *m)
     free(m->buyers);
     free(m->visits);
     repeat_deinit(&m->repeat);
+    sessionknn_deinit(&m->neighbours);
     embeddings_deinit(&m->vectors);
     ruletrie_deinit(&m->trie);
     strong_rules_deinit(&m->strong);
@@ -93,6 +94,16 @@ static int complete_matrices(struct model *m, struct error *err)
     return m->repeat.gap_days ? 0 : repeat_defaults(m->item_count, &m->repeat, err);
 }
 
+/* Without sessions there is none of it; of a stored model only the sessions are. */
+static int complete_neighbours(struct model *m, struct error *err)
+{
+    if (m->neighbours.session_count == 0)
+        sessionknn_deinit(&m->neighbours);
+    if (!m->neighbours.start || m->neighbours.by_start)
+        return 0;
+    return sessionknn_index(&m->neighbours, err);
+}
+
 static int build_prior(const struct model *m, const struct mix *mix, struct prior *out,
                        struct error *err)
 {
@@ -138,6 +149,9 @@ int model_seal(struct model *m, struct error *err)
     if (rc)
         return rc;
     rc = model_check(m, err);
+    if (rc)
+        return rc;
+    rc = complete_neighbours(m, err);
     if (rc)
         return rc;
     m->popular_count = count_popular(&m->popularity);

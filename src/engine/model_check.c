@@ -185,6 +185,19 @@ static int check_vectors(const struct model *m, struct error *err)
     return 0;
 }
 
+static int check_neighbours(const struct model *m, struct error *err)
+{
+    const struct sessionknn *k = &m->neighbours;
+    if (k->session_count == 0)
+        return 0;
+    bool good = k->start && k->item && k->item_count == m->item_count && k->start[0] == 0;
+    for (uint32_t s = 0; good && s < k->session_count; s++)
+        good = k->start[s] < k->start[s + 1];
+    for (uint64_t x = 0; good && x < k->start[k->session_count]; x++)
+        good = (k->item[x] & ~SESSIONKNN_AGAIN) < k->item_count;
+    return good ? 0 : corrupt(err, "the past visits are not of its items");
+}
+
 int model_check(const struct model *m, struct error *err)
 {
     int rc = check_items(m, err);
@@ -206,5 +219,6 @@ int model_check(const struct model *m, struct error *err)
         return rc;
     if (m->repeat.item_count != m->item_count || !repeats_are_good(&m->repeat))
         return corrupt(err, "what is bought again is not told by numbers in their range");
-    return check_vectors(m, err);
+    rc = check_neighbours(m, err);
+    return rc ? rc : check_vectors(m, err);
 }

@@ -15,19 +15,20 @@
 #include <string.h>
 
 #define MAGIC   UINT64_C(0x006c65646f6d6b62) /* "bkmodel" read as a little-endian number */
-#define VERSION 7u
+#define VERSION 8u
 
 /* The part "header". Fixed layout, no padding. */
 struct header {
     uint64_t magic;
     uint32_t version, matrix_count;
     uint32_t item_count, basket_count, user_count, rule_count;
-    uint32_t strong_count, dimensions, visit_count, reserved;
+    uint32_t strong_count, dimensions, visit_count, neighbour_count;
     uint64_t changes, newest_order, text_bytes, antecedent_count, rules_cut, rules_candidates;
     int64_t now_ms;
     uint64_t entries[MATRIX_COUNT];
+    uint64_t neighbour_events;
 };
-_Static_assert(sizeof(struct header) == 144, "the header has no padding");
+_Static_assert(sizeof(struct header) == 152, "the header has no padding");
 
 /* What an array's length is. */
 enum length {
@@ -38,8 +39,10 @@ enum length {
     PER_RULE_END, /* rules + 1 */
     PER_ANTECEDENT,
     PER_STRONG,
-    PER_DIMENSION, /* items x dimensions */
-    PER_ENTRY,     /* of matrix 0; the others follow */
+    PER_DIMENSION,       /* items x dimensions */
+    PER_NEIGHBOUR_END,   /* past visits + 1 */
+    PER_NEIGHBOUR_EVENT, /* of all of them */
+    PER_ENTRY,           /* of matrix 0; the others follow */
     LENGTH_COUNT = PER_ENTRY + MATRIX_COUNT
 };
 
@@ -93,6 +96,8 @@ static const struct section sections[] = {
     SECTION("repeat.gap_days", repeat.gap_days, PER_ITEM),
     SECTION("repeat.rate", repeat.rate, PER_ITEM),
     SECTION("repeat.demand", repeat.demand, PER_ITEM),
+    SECTION("neighbours.start", neighbours.start, PER_NEIGHBOUR_END),
+    SECTION("neighbours.item", neighbours.item, PER_NEIGHBOUR_EVENT),
     MATRIX("orders", MATRIX_ORDERS),
     MATRIX("shoppers", MATRIX_SHOPPERS),
     MATRIX("next", MATRIX_NEXT),
@@ -115,6 +120,7 @@ static struct header header_of(const struct model *m)
                        .strong_count = m->strong.count,
                        .dimensions = m->vectors.dimensions,
                        .visit_count = m->visit_count,
+                       .neighbour_count = m->neighbours.session_count,
                        .changes = m->changes,
                        .newest_order = m->newest_order,
                        .text_bytes = m->items.offsets ? m->items.offsets[m->items.count] : 0,
@@ -124,6 +130,8 @@ static struct header header_of(const struct model *m)
                        .now_ms = m->popularity.now_ms};
     for (int k = 0; k < MATRIX_COUNT; k++)
         h.entries[k] = csr_entries(&m->matrices[k].rows);
+    if (m->neighbours.start)
+        h.neighbour_events = m->neighbours.start[m->neighbours.session_count];
     return h;
 }
 
@@ -173,6 +181,10 @@ static uint64_t length_of(const struct header *h, int length)
         return h->strong_count;
     case PER_DIMENSION:
         return (uint64_t)h->item_count * h->dimensions;
+    case PER_NEIGHBOUR_END:
+        return h->neighbour_count ? (uint64_t)h->neighbour_count + 1 : 0;
+    case PER_NEIGHBOUR_EVENT:
+        return h->neighbour_events;
     default:
         return h->entries[length - PER_ENTRY];
     }
@@ -194,7 +206,11 @@ static void section_set(struct model *m, const struct section *s, void *array)
 size_t model_bytes(const struct model *m)
 {
     struct header h = header_of(m);
-    size_t bytes = sizeof *m + strmap_bytes(&m->items.map) + ruletrie_bytes(&m->trie) +
+    size_t kept = h.neighbour_count ? (h.neighbour_count + 1ULL) * sizeof *m->neighbours.start +
+                                          h.neighbour_events * sizeof *m->neighbours.item
+                                    : 0;
+    size_t bytes = sessionknn_bytes(&m->neighbours) - kept + sizeof *m +
+                   strmap_bytes(&m->items.map) + ruletrie_bytes(&m->trie) +
                    ruletrie_bytes(&m->strong.trie) + m->strong.count * sizeof *m->strong.rule;
     for (size_t x = 0; x < SECTION_COUNT; x++)
         if (section_get(m, &sections[x]))
@@ -296,6 +312,8 @@ static void take_header(struct model *m, const struct header *h)
     m->vectors.item_count = h->item_count;
     m->vectors.dimensions = h->dimensions;
     m->visit_count = h->visit_count;
+    m->neighbours.session_count = h->neighbour_count;
+    m->neighbours.item_count = h->item_count;
     m->repeat.item_count = h->item_count;
     for (int k = 0; k < MATRIX_COUNT; k++)
         m->matrices[k].rows.rows = m->matrices[k].rows.cols = h->item_count;
@@ -306,6 +324,8 @@ static int check_ends(const struct model *m, const struct header *h, struct erro
 {
     if (m->rules.start[h->rule_count] != h->antecedent_count)
         return error_set(err, ERR_CORRUPT, "model: the rules end elsewhere");
+    if (h->neighbour_count && m->neighbours.start[h->neighbour_count] != h->neighbour_events)
+        return error_set(err, ERR_CORRUPT, "model: the past visits end elsewhere");
     for (int k = 0; k < MATRIX_COUNT; k++)
         if (m->matrices[k].rows.start[h->item_count] != h->entries[k])
             return error_set(err, ERR_CORRUPT, "model: the rows of %s end elsewhere",

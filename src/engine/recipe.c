@@ -58,7 +58,8 @@ void recipe_default(struct recipe *r)
                   [MIX_SIMILAR] = {.weight = {[MATRIX_ALIKE] = 1, [MATRIX_VISITS] = 1}},
                   [MIX_PERSONAL] = {.weight = {[MATRIX_SHOPPERS] = 1, [MATRIX_NEXT] = 1}},
                   [MIX_SESSION] = {
-                      .weight = {[MATRIX_ORDERS] = 1, [MATRIX_NEXT] = 1, [MATRIX_VISITS] = 2}}}};
+                      .weight = {[MATRIX_ORDERS] = 1, [MATRIX_NEXT] = 1, [MATRIX_VISITS] = 1},
+                      .neighbours = 4}}};
     for (int k = 0; k < MIX_COUNT; k++) {
         r->mixes[k].habit_decay = 0.9f;
         for (int x = 0; x < MATRIX_COUNT; x++)
@@ -97,6 +98,8 @@ static const char *mix_fault(const struct mix *m)
     }
     if (!recipe_in_range(m->habit, 0, 1e6f) || !(m->habit_decay > 0) || m->habit_decay > 1)
         return "habit";
+    if (!recipe_in_range(m->neighbours, 0, 1e6f))
+        return "neighbours of a mix";
     if (!recipe_in_range(m->novelty, 0, 1))
         return "novelty";
     return recipe_in_range(m->popular, 0, 1e6f) && recipe_in_range(m->recent, 0, 1e6f)
@@ -148,6 +151,7 @@ static void mix_json(const struct mix *m, struct buf *out)
     buf_char(out, '}');
     recipe_member(out, "habit", recipe_plain(m->habit));
     recipe_member(out, "habit_decay", recipe_plain(m->habit_decay));
+    recipe_member(out, "neighbours", recipe_plain(m->neighbours));
     recipe_member(out, "popular", recipe_plain(m->popular));
     recipe_member(out, "recent", recipe_plain(m->recent));
     recipe_member(out, "novelty", recipe_plain(m->novelty));

@@ -22,7 +22,7 @@ static const char *const fallback_names[] = {NULL,
                                              "popular:history_loading"};
 static const char *const drop_names[] = {"excluded", "unavailable", "category",
                                          "price",    "in_stock",    "attributes"};
-static const char *const because_names[] = {"none",  "rule",  "neighbour", "after",
+static const char *const because_names[] = {"none",  "rule",  "neighbour", "after",  "visits",
                                             "taste", "habit", "trend",     "popular"};
 _Static_assert(sizeof surface_names / sizeof *surface_names == SURFACE_COUNT, "all surfaces");
 _Static_assert(sizeof fallback_names / sizeof *fallback_names == FALLBACK_COUNT, "all fallbacks");
@@ -90,6 +90,7 @@ void scratch_free(struct scratch *s)
     if (!s)
         return;
     free_arrays(s);
+    sessionknn_scratch_free(s->visits);
     free(s);
 }
 
@@ -234,6 +235,8 @@ int recommend(const struct model *m, const struct catalog *c, const struct query
     assert(q->item_count <= LIMIT_QUERY_ITEMS);
     assert(!q->fresh || q->fresh->model == m);
     int rc = reserve(s, m->item_count + (q->fresh ? (uint32_t)q->fresh->item_cap : 0), err);
+    if (rc == 0 && m->neighbours.start)
+        rc = sessionknn_scratch_reserve(&s->visits, &m->neighbours, err);
     if (rc)
         return rc;
     next_stamp(s);

@@ -60,6 +60,7 @@ struct scratch {
     uint32_t context[CONTEXT_MAX]; /* distinct known items, newest last */
     float weight[CONTEXT_MAX];     /* what each counts; 1: as much as its rows say */
     uint32_t unknown[LIMIT_QUERY_ITEMS];
+    struct sessionknn_scratch *visits; /* NULL until a model with past visits is asked */
     struct topk_entry head[HEAD_MAX];
     struct suggestion items[LIMIT_ANSWER_ITEMS];
 };
@@ -73,7 +74,8 @@ struct request {
     const struct prior *prior; /* of the mix */
     struct scratch *s;
     struct answer *out;
-    const uint32_t *walk; /* popular, trending: items left to try, best first */
+    struct sessionknn_answer visits; /* what past visits like the context say; count 0: nothing */
+    const uint32_t *walk;            /* popular, trending: items left to try, best first */
     uint32_t walk_count;
     uint32_t fresh_at; /* popular: the next of the fresh orders' items */
 };
@@ -160,6 +162,12 @@ static inline float fresh_scale(const struct request *r, uint32_t t)
         if (r->mix->weight[k] > 0 && t < decayed_length(r, (enum matrix_kind)k))
             scale += entry_scale(r, (enum matrix_kind)k, t) * r->fresh->scale[k];
     return scale;
+}
+
+/* What past visits add to the score of an item of the model; there is an answer. */
+static inline float neighbours_score(const struct request *r, uint32_t item)
+{
+    return r->mix->neighbours * r->visits.score[item] / r->visits.most;
 }
 
 /* context.c: the scratch's context, masked and excluded items. */

@@ -192,9 +192,10 @@ static int make_sequence(struct sources *s, uint32_t x, struct error *err)
 {
     const struct ingredient *g = &s->recipe->ingredients[x];
     bool visits = g->matrix == MATRIX_VISITS;
+    bool walked = visits || s->params.histories_are_visits;
     const struct sequence_params params = {.distance = g->distance,
-                                           .every_place = visits,
-                                           .by_time = !visits,
+                                           .every_place = walked,
+                                           .by_time = !walked,
                                            .gap_power = g->gap_power,
                                            .count_power = g->count_power,
                                            .source_power = g->source_power,

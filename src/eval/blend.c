@@ -27,8 +27,11 @@ int entrant_recipe_rows(const struct training *t, const struct recipe *recipe,
 {
     const struct sgns_params sgns = {
         .seed = t->seed, .threads = t->threads, .progress = t->progress};
-    struct source_params params = {
-        .keep = t->keep, .sgns = &sgns, .threads = t->threads, .progress = t->progress};
+    struct source_params params = {.keep = t->keep,
+                                   .sgns = &sgns,
+                                   .histories_are_visits = t->split.task == TASK_SESSION,
+                                   .threads = t->threads,
+                                   .progress = t->progress};
     struct sources sources;
     int rc = 0;
     sources_init(&sources, &t->split.train, recipe, &params);
@@ -113,5 +116,11 @@ int entrant_train_blend(const struct training *t, struct contender *out, struct 
         return rc;
     }
     popularity_prior(&t->popularity, mix->popular, mix->recent, prior);
-    return contender_mix("blend", mix, rows, prior, out, err);
+    rc = contender_mix("blend", mix, rows, prior, out, err);
+    if (rc)
+        return rc;
+    rc = contender_mix_neighbours(out, &t->split, t->threads, err);
+    if (rc)
+        contender_deinit(out);
+    return rc;
 }

@@ -3,7 +3,9 @@
 #include "eval/contender_mix.h"
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "learn/popularity.h"
+#include "neighbours_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +21,9 @@ struct state {
     struct csr own_rows[MATRIX_COUNT];
     const float *prior; /* by item of the mix; NULL: none */
     float *own_prior;
+    const struct sessionknn *neighbours; /* NULL: none */
+    struct sessionknn own_neighbours;
+    struct sessionknn_scratch *scratch[PARALLEL_WORKERS_MAX];
     struct model *m;    /* NULL: items of the mix are those of the split */
     uint32_t *to_mix;   /* [items of the split] or NOT_KNOWN */
     uint32_t *to_split; /* [items of the mix] or NOT_KNOWN */
@@ -58,12 +63,29 @@ static void add_habit(const struct state *s, const struct questions *q, uint32_t
     }
 }
 
+/* Items that the mix does not know are left out of the context, as the server does. */
+static void add_neighbours(const struct state *s, const uint32_t *context, uint64_t count,
+                           struct sessionknn_scratch *scratch, float *scores)
+{
+    struct sessionknn_answer answer;
+    uint32_t known[NEIGHBOURS_CONTEXT], kept = 0;
+    uint64_t first = count > NEIGHBOURS_CONTEXT ? count - NEIGHBOURS_CONTEXT : 0;
+    for (uint64_t x = first; x < count; x++)
+        if (mapped(s->to_mix, context[x]) != NOT_KNOWN)
+            known[kept++] = mapped(s->to_mix, context[x]);
+    sessionknn_ask(s->neighbours, known, kept, scratch, &answer);
+    for (uint32_t x = 0; x < answer.count; x++) {
+        uint32_t j = mapped(s->to_split, answer.item[x]);
+        if (j != NOT_KNOWN)
+            scores[j] += s->mix->neighbours * answer.score[answer.item[x]] / answer.most;
+    }
+}
+
 static void score(void *context, const struct split *split, uint32_t question, float *scores,
                   uint32_t worker)
 {
     const struct state *s = context;
     struct span given = split->questions.context[question];
-    (void)worker;
     for (uint32_t i = 0; i < split->train.item_count; i++) {
         uint32_t item = mapped(s->to_mix, i);
         scores[i] = item == NOT_KNOWN ? -INFINITY : s->prior ? s->prior[item] : 0;
@@ -73,6 +95,9 @@ static void score(void *context, const struct split *split, uint32_t question, f
             add_matrix(s, (enum matrix_kind)k, split->questions.item + given.begin,
                        given.end - given.begin, scores);
     add_habit(s, &split->questions, question, scores);
+    if (s->neighbours)
+        add_neighbours(s, split->questions.item + given.begin, given.end - given.begin,
+                       s->scratch[worker], scores);
 }
 
 static void deinit(void *context)
@@ -80,6 +105,9 @@ static void deinit(void *context)
     struct state *s = context;
     for (int k = 0; k < MATRIX_COUNT; k++)
         csr_deinit(&s->own_rows[k]);
+    for (uint32_t w = 0; w < PARALLEL_WORKERS_MAX; w++)
+        sessionknn_scratch_free(s->scratch[w]);
+    sessionknn_deinit(&s->own_neighbours);
     free(s->own_prior);
     free(s->to_mix);
     free(s->to_split);
@@ -108,6 +136,31 @@ int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRI
     return 0;
 }
 
+static int reserve_scratch(struct state *s, uint32_t threads, struct error *err)
+{
+    uint32_t workers = parallel_workers(threads);
+    int rc = 0;
+    for (uint32_t w = 0; s->neighbours && w < workers && rc == 0; w++)
+        rc = sessionknn_scratch_reserve(&s->scratch[w], s->neighbours, err);
+    return rc;
+}
+
+int contender_mix_neighbours(struct contender *c, const struct split *split, uint32_t threads,
+                             struct error *err)
+{
+    struct state *s = c->state;
+    if (!(s->mix->neighbours > 0))
+        return 0;
+    int rc = split_neighbours(split, &s->own_neighbours, err);
+    if (rc)
+        return rc;
+    if (!s->own_neighbours.start)
+        return 0;
+    s->neighbours = &s->own_neighbours;
+    c->cost.bytes += sessionknn_bytes(s->neighbours);
+    return reserve_scratch(s, threads, err);
+}
+
 void contender_mix_rows(struct contender *c, struct csr rows[MATRIX_COUNT])
 {
     struct state *s = c->state;
@@ -118,7 +171,8 @@ void contender_mix_rows(struct contender *c, struct csr rows[MATRIX_COUNT])
 }
 
 int contender_fitted(const char *name, const struct split *split, const struct mix *mix,
-                     struct csr rows[MATRIX_COUNT], struct contender *out, struct error *err)
+                     struct csr rows[MATRIX_COUNT], uint32_t threads, struct contender *out,
+                     struct error *err)
 {
     struct popularity popularity = {0};
     float *prior = NULL;
@@ -130,7 +184,14 @@ int contender_fitted(const char *name, const struct split *split, const struct m
     popularity_deinit(&popularity);
     for (int k = 0; k < MATRIX_COUNT && rc; k++)
         csr_deinit(&rows[k]);
-    return rc ? rc : contender_mix(name, mix, rows, prior, out, err);
+    if (rc == 0)
+        rc = contender_mix(name, mix, rows, prior, out, err);
+    if (rc)
+        return rc;
+    rc = contender_mix_neighbours(out, split, threads, err);
+    if (rc)
+        contender_deinit(out);
+    return rc;
 }
 
 /* Both number items by ascending store key. */
@@ -150,7 +211,8 @@ static void match_items(struct state *s, const struct dataset *d)
 }
 
 int contender_model(const char *name, struct model *m, enum mix_kind kind,
-                    const struct split *split, struct contender *out, struct error *err)
+                    const struct split *split, uint32_t threads, struct contender *out,
+                    struct error *err)
 {
     struct state *s;
     if (!MEM_ZNEW(s, 1))
@@ -169,6 +231,13 @@ int contender_model(const char *name, struct model *m, enum mix_kind kind,
         return error_set(err, ERR_NOMEM, "contender: out of memory");
     }
     match_items(s, &split->train);
+    if (s->mix->neighbours > 0 && m->neighbours.start)
+        s->neighbours = &m->neighbours;
+    int rc = reserve_scratch(s, threads, err);
+    if (rc) {
+        deinit(s);
+        return rc;
+    }
     *out = (struct contender){.name = name, .state = s, .score = score, .deinit = deinit};
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "fit_internal.h"
 #include "learn/popularity.h"
+#include "neighbours_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +44,10 @@ static void choose_features(struct fit *f, bool starting)
 {
     const struct mix *mix = &f->menu->mixes[f->kind];
     const float habit = mix_has_habit(f->kind) ? mix->habit : 0;
-    const float others[] = {[HABIT] = habit, [POPULAR] = mix->popular, [RECENT] = mix->recent};
+    const float others[] = {[HABIT] = habit,
+                            [NEIGHBOURS] = f->neighbours.start ? mix->neighbours : 0,
+                            [POPULAR] = mix->popular,
+                            [RECENT] = mix->recent};
     f->features = 0;
     if (f->whole)
         add_matrices(f);
@@ -105,8 +109,11 @@ static int make_sources(struct fit *f, const struct fit_params *params, struct e
 {
     const struct mix *mix = &f->menu->mixes[f->kind];
     struct recipe *asked = &f->asked;
-    struct source_params source = {
-        .keep = params->keep, .threads = params->threads, .progress = params->progress};
+    struct source_params source = {.keep = params->keep,
+                                   .histories_are_visits =
+                                       f->split->task == TASK_SESSION && !f->split->visits,
+                                   .threads = params->threads,
+                                   .progress = params->progress};
     *asked = *f->menu;
     for (uint32_t x = 0; x < asked->ingredient_count && !f->whole; x++)
         asked->ingredients[x].share = 1;
@@ -198,6 +205,8 @@ static void write_recipe(const struct fit *f, struct recipe *out)
         write_ingredients(f, out);
     memcpy(mix->decay, f->decay, sizeof mix->decay);
     mix->habit = f->share[fit_other(f, HABIT)];
+    if (f->neighbours.start)
+        mix->neighbours = f->share[fit_other(f, NEIGHBOURS)];
     mix->popular = f->share[fit_other(f, POPULAR)];
     mix->recent = f->share[fit_other(f, RECENT)];
 }
@@ -208,6 +217,8 @@ static int fit_all(struct fit *f, const struct fit_params *params, struct fit_re
     int rc = count_popularity(f, err);
     if (rc == 0)
         rc = make_sources(f, params, err);
+    if (rc == 0 && f->kind == MIX_SESSION)
+        rc = split_neighbours(f->split, &f->neighbours, err);
     progress_begin(f->progress, "fitting the recipe", 0); /* learners have steps of their own */
     if (rc == 0)
         rc = choose_decays(f, err);
@@ -252,6 +263,7 @@ static void fit_deinit(struct fit *f)
     free(f->popular);
     free(f->recent);
     free(f->named);
+    sessionknn_deinit(&f->neighbours);
     sources_deinit(&f->sources);
 }
 
@@ -317,6 +329,10 @@ void recipe_fit_estimate(const struct dataset_shape *train, const struct recipe 
     sources_estimate(train, &asked, &source, wanted, &sources);
     uint64_t tables = fit_tables_estimate_bytes(train->items, features, params->threads);
     uint64_t described = fit_candidates_estimate_bytes(train, questions, features);
+    if (kind == MIX_SESSION) /* and visits of the training beside them */
+        tables += sessionknn_estimate_bytes(train->events, train->items) + 8 * train->events +
+                  parallel_workers(params->threads) *
+                      sessionknn_scratch_estimate_bytes(train->events, train->items);
     uint64_t most = tables > sources.combined_bytes ? tables : sources.combined_bytes;
     uint64_t later = sources.held_bytes + described + most;
     out->peak_bytes = 8 * train->items + (later > sources.peak_bytes ? later : sources.peak_bytes);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/topk.h"
 #include "fit_internal.h"
+#include "neighbours_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct table {
     uint32_t *place;   /* [items] + 1 in the list of candidates; 0: none */
     uint32_t *item;    /* [items] the list */
     struct topk_entry *entries;
+    struct sessionknn_scratch *visits; /* NULL without neighbours */
 };
 
 static bool table_init(struct table *t, const struct fit *f)
@@ -34,7 +36,10 @@ static bool table_init(struct table *t, const struct fit *f)
     MEM_ZNEW(t->place, items);
     MEM_NEW(t->item, items);
     MEM_NEW(t->entries, BEST_OF_EACH);
-    return t->sum && t->touched && t->count && t->place && t->item && t->entries;
+    if (f->neighbours.start)
+        t->visits = sessionknn_scratch_new(&f->neighbours, NULL);
+    return t->sum && t->touched && t->count && t->place && t->item && t->entries &&
+           (!f->neighbours.start || t->visits);
 }
 
 static void table_deinit(struct table *t)
@@ -45,6 +50,7 @@ static void table_deinit(struct table *t)
     free(t->place);
     free(t->item);
     free(t->entries);
+    sessionknn_scratch_free(t->visits);
 }
 
 /* What feature x gives each item, for the context of a question. */
@@ -85,6 +91,26 @@ static void sum_habit(const struct fit *f, struct table *t, uint32_t x, struct s
         if (sum[j] == 0)
             touched[t->count[x]++] = j;
         sum[j] += weight;
+    }
+}
+
+static void sum_neighbours(const struct fit *f, struct table *t, uint32_t x, struct span given)
+{
+    uint32_t items = f->split->train.item_count;
+    float *sum = t->sum + (size_t)x * items;
+    uint32_t *touched = t->touched + (size_t)x * items;
+    uint64_t length = given.end - given.begin;
+    uint32_t count = (uint32_t)(length < NEIGHBOURS_CONTEXT ? length : NEIGHBOURS_CONTEXT);
+    struct sessionknn_answer answer;
+    t->count[x] = 0;
+    if (!t->visits)
+        return;
+    sessionknn_ask(&f->neighbours, f->split->questions.item + given.end - count, count, t->visits,
+                   &answer);
+    for (; t->count[x] < answer.count; t->count[x]++) {
+        uint32_t j = answer.item[t->count[x]];
+        touched[t->count[x]] = j;
+        sum[j] = answer.score[j] / answer.most;
     }
 }
 
@@ -134,7 +160,7 @@ static uint32_t name_candidates(const struct fit *f, struct table *t, uint32_t q
         if (q->target[k] != TARGET_LOST && t->place[q->target[k]] != MASKED)
             name_item(t, &count, q->target[k]);
     *targets = count;
-    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++)
+    for (uint32_t x = 0; x <= fit_other(f, NEIGHBOURS); x++)
         name_best(f, t, x, &count);
     for (uint32_t k = 0; k < f->named_count; k++)
         name_item(t, &count, f->named[k]);
@@ -183,12 +209,10 @@ static bool describe_question(const struct fit *f, struct table *t, uint32_t at)
     uint32_t items = f->split->train.item_count, question = f->question[at];
     struct span given = f->split->questions.context[question];
     fit_candidates_deinit(to);
-    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++) {
-        if (f->feature[x].rows)
-            sum_rows(f, t, x, given);
-        else
-            sum_habit(f, t, x, f->split->questions.history[question]);
-    }
+    for (uint32_t x = 0; x < fit_other(f, HABIT); x++)
+        sum_rows(f, t, x, given);
+    sum_habit(f, t, fit_other(f, HABIT), f->split->questions.history[question]);
+    sum_neighbours(f, t, fit_other(f, NEIGHBOURS), given);
     mask_context(f, t, given, true);
     to->count = name_candidates(f, t, question, &to->target_count);
     bool done = copy_features(f, t, to);
@@ -197,7 +221,7 @@ static bool describe_question(const struct fit *f, struct table *t, uint32_t at)
     mask_context(f, t, given, false);
     for (uint32_t k = 0; k < to->count; k++)
         t->place[t->item[k]] = 0;
-    for (uint32_t x = 0; x <= fit_other(f, HABIT); x++)
+    for (uint32_t x = 0; x <= fit_other(f, NEIGHBOURS); x++)
         for (uint32_t k = 0; k < t->count[x]; k++)
             t->sum[(size_t)x * items + t->touched[(size_t)x * items + k]] = 0;
     return done;

@@ -4,9 +4,16 @@
 
 #include "base/parallel.h"
 #include "eval/fit.h"
+#include "learn/sessionknn.h"
 
-enum other { HABIT, POPULAR, RECENT, OTHERS }; /* features behind those of rows, in this order */
-#define POPULAR_NAMED 50                       /* items that are candidates of every question */
+enum other {
+    HABIT,
+    NEIGHBOURS,
+    POPULAR,
+    RECENT,
+    OTHERS
+};                       /* features behind those of rows, in this order */
+#define POPULAR_NAMED 50 /* items that are candidates of every question */
 #define FEATURES_MAX  (RECIPE_INGREDIENTS_MAX + OTHERS)
 _Static_assert((int)MATRIX_COUNT <= RECIPE_INGREDIENTS_MAX, "matrices may be features");
 
@@ -29,9 +36,10 @@ struct fit {
     enum mix_kind kind;
     struct recipe asked; /* the menu, with everything that is to be made */
     struct sources sources;
-    struct csr *whole;       /* [MATRIX_COUNT] matrices to be weighed; NULL: ingredients are */
-    float *popular, *recent; /* [items] as shares of the best seller's */
-    uint32_t *named;         /* [named_count] the most popular items */
+    struct csr *whole;            /* [MATRIX_COUNT] matrices to be weighed; NULL: ingredients are */
+    struct sessionknn neighbours; /* of a mix that may weigh them; else without start */
+    float *popular, *recent;      /* [items] as shares of the best seller's */
+    uint32_t *named;              /* [named_count] the most popular items */
     uint32_t named_count;
 
     uint32_t features; /* in use, the others the last */

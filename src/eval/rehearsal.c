@@ -44,7 +44,7 @@ static int judge(const struct split *split, const struct rehearsal_params *param
                                .threads = params->threads,
                                .progress = params->progress};
     struct contender live = {0};
-    int rc = contender_model("live", params->live, out->mix, split, &live, err);
+    int rc = contender_model("live", params->live, out->mix, split, params->threads, &live, err);
     if (rc == 0)
         rc = gate_judge(split, &live, candidate, &gate, &out->gate, err);
     contender_deinit(&live);
@@ -152,7 +152,8 @@ static int fit_and_judge(struct rehearsing *r, const struct split *split, struct
         snprintf(out->why_not, sizeof out->why_not, "only %u questions to choose by",
                  out->fit.questions);
     if (out->held) {
-        rc = contender_fitted("new", split, &r->recipe->mixes[out->mix], rows, &candidate, err);
+        rc = contender_fitted("new", split, &r->recipe->mixes[out->mix], rows, r->params->threads,
+                              &candidate, err);
         if (rc == 0) {
             rc = try_candidate(r, split, &candidate, out, err);
             contender_mix_rows(&candidate, rows);

@@ -166,7 +166,7 @@ static int contend(const struct split *s, const struct tune_params *params,
     if (!report.fitted) /* without rows */
         return error_set(err, ERR_INVALID, "tuning: only %u questions to choose by",
                          report.questions);
-    return contender_fitted("tune", s, &recipe.mixes[params->mix], rows, out, err);
+    return contender_fitted("tune", s, &recipe.mixes[params->mix], rows, params->threads, out, err);
 }
 
 /* The mean NDCG of the questions of odd clusters: even ones were the fit's. */

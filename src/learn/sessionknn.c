@@ -29,7 +29,8 @@ struct sessionknn_scratch {
     uint32_t *item;             /* [items] room: scored */
     uint32_t *seen;             /* [items] number of the question that met it in its context */
     struct topk_entry *nearest; /* [k] */
-    uint32_t met_count, item_count, question;
+    uint32_t met_count, item_count, question, nearest_count;
+    uint32_t sessions, items, neighbours; /* there is room for */
 };
 
 /* ---- building ---- */
@@ -39,14 +40,14 @@ static bool is_positive(float value)
     return value > 0 && value < INFINITY;
 }
 
-static int set_params(struct sessionknn *k, const struct sessionknn_params *from, struct error *err)
+static int set_params(struct sessionknn *k, struct sessionknn_params p, struct error *err)
 {
-    struct sessionknn_params p = from ? *from : (struct sessionknn_params){0};
     p.recent = p.recent ? p.recent : 5000;
     p.neighbours = p.neighbours ? p.neighbours : 500;
     p.l1 = p.l1 != 0 ? p.l1 : 1.25f;
     p.l2 = p.l2 != 0 ? p.l2 : 2;
     p.l3 = p.l3 != 0 ? p.l3 : 5;
+    p.max_events = p.max_events ? p.max_events : SESSIONKNN_EVENTS_MAX;
     k->params = p;
     if (p.form != SESSIONKNN_STAN && p.form != SESSIONKNN_VMIS)
         return error_set(err, ERR_INVALID, "session neighbours: no such form");
@@ -63,24 +64,31 @@ static bool tells_something(const struct histories *rows, uint32_t row)
     return false;
 }
 
-/* Copies the sessions; counts[i + 1] = sessions with i. */
-static void place_sessions(const struct histories *rows, struct sessionknn *k, uint32_t *last_in)
+static void copy_sessions(const struct histories *rows, uint32_t first, struct sessionknn *k)
 {
-    uint64_t at = 0;
     uint32_t session = 0;
-    for (uint32_t row = 0; row < rows->count; row++) {
+    for (uint32_t row = first; row < rows->count; row++) {
+        uint64_t length = rows->start[row + 1] - rows->start[row];
         if (!tells_something(rows, row))
             continue;
-        uint64_t length = rows->start[row + 1] - rows->start[row];
-        for (uint64_t x = length; x > 0; x--) {
-            uint32_t item = rows->item[rows->start[row] + x - 1];
-            bool again = last_in[item] == session + 1;
-            k->item[at + x - 1] = item | (again ? SESSIONKNN_AGAIN : 0);
+        memcpy(k->item + k->start[session], rows->item + rows->start[row],
+               length * sizeof *k->item);
+        k->start[session + 1] = k->start[session] + length;
+        session++;
+    }
+}
+
+/* Flags what comes again; by_start[i + 1] = sessions with i. */
+static void flag_items(struct sessionknn *k, uint32_t *last_in)
+{
+    for (uint32_t s = 0; s < k->session_count; s++) {
+        for (uint64_t x = k->start[s + 1]; x-- > k->start[s];) {
+            uint32_t item = k->item[x] & ~SESSIONKNN_AGAIN;
+            bool again = last_in[item] == s + 1;
+            k->item[x] = item | (again ? SESSIONKNN_AGAIN : 0);
             k->by_start[item + 1] += !again;
-            last_in[item] = session + 1;
+            last_in[item] = s + 1;
         }
-        at += length;
-        k->start[++session] = at;
     }
 }
 
@@ -120,37 +128,55 @@ static bool boost_sessions(struct sessionknn *k)
     return true;
 }
 
+int sessionknn_index(struct sessionknn *k, struct error *err)
+{
+    uint32_t *mark;
+    int rc = set_params(k, k->params, err);
+    if (rc)
+        return rc;
+    MEM_ZNEW(mark, k->item_count);
+    MEM_ZNEW(k->by_start, (size_t)k->item_count + 1);
+    MEM_NEW(k->idf, k->item_count);
+    bool good = mark && k->by_start && k->idf;
+    if (good)
+        flag_items(k, mark);
+    good = good && place_postings(k, mark) && boost_sessions(k);
+    free(mark);
+    return good ? 0 : error_set(err, ERR_NOMEM, "session neighbours: out of memory");
+}
+
 int sessionknn_build(const struct histories *rows, const struct sessionknn_params *params,
                      struct sessionknn *out, struct error *err)
 {
     struct sessionknn k = {.item_count = rows->item_count};
-    uint32_t *mark;
     uint64_t entries = 0;
-    int rc = set_params(&k, params, err);
+    uint32_t first = rows->count;
+    int rc = set_params(&k, params ? *params : (struct sessionknn_params){0}, err);
     if (rc)
         return rc;
     assert(rows->item_count < SESSIONKNN_AGAIN);
-    for (uint32_t row = 0; row < rows->count; row++) {
-        bool taken = tells_something(rows, row);
-        k.session_count += taken;
-        entries += taken ? rows->start[row + 1] - rows->start[row] : 0;
+    for (; first > 0; first--) { /* the newest */
+        uint64_t length = rows->start[first] - rows->start[first - 1];
+        if (!tells_something(rows, first - 1))
+            continue;
+        if (entries + length > k.params.max_events)
+            break;
+        k.session_count++;
+        entries += length;
     }
-    MEM_ZNEW(mark, k.item_count);
     MEM_ZNEW(k.start, (size_t)k.session_count + 1);
     MEM_NEW(k.item, entries);
-    MEM_ZNEW(k.by_start, (size_t)k.item_count + 1);
-    MEM_NEW(k.idf, k.item_count);
-    bool good = mark && k.start && k.item && k.by_start && k.idf;
-    if (good)
-        place_sessions(rows, &k, mark);
-    good = good && place_postings(&k, mark) && boost_sessions(&k);
-    free(mark);
-    if (good) {
-        *out = k;
-        return 0;
+    if (!k.start || !k.item) {
+        sessionknn_deinit(&k);
+        return error_set(err, ERR_NOMEM, "session neighbours: out of memory");
     }
-    sessionknn_deinit(&k);
-    return error_set(err, ERR_NOMEM, "session neighbours: out of memory");
+    copy_sessions(rows, first, &k);
+    rc = sessionknn_index(&k, err);
+    if (rc)
+        sessionknn_deinit(&k);
+    else
+        *out = k;
+    return rc;
 }
 
 void sessionknn_deinit(struct sessionknn *k)
@@ -175,11 +201,23 @@ size_t sessionknn_bytes(const struct sessionknn *k)
            (k->boost ? k->session_count * sizeof *k->boost : 0);
 }
 
+static uint64_t kept_of(uint64_t events)
+{
+    return events < SESSIONKNN_EVENTS_MAX ? events : SESSIONKNN_EVENTS_MAX;
+}
+
 /* Sessions have two events at least. */
 uint64_t sessionknn_estimate_bytes(uint64_t events, uint64_t items)
 {
+    events = kept_of(events);
     return events / 2 * (sizeof(uint64_t) + sizeof(float)) + events * 2 * sizeof(uint32_t) +
            items * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t));
+}
+
+uint64_t sessionknn_scratch_estimate_bytes(uint64_t events, uint64_t items)
+{
+    return kept_of(events) / 2 * (sizeof(struct met) + sizeof(uint32_t)) +
+           items * (sizeof(float) + 2 * sizeof(uint32_t)) + 64 * 1024;
 }
 
 /* ---- asking ---- */
@@ -188,6 +226,9 @@ struct sessionknn_scratch *sessionknn_scratch_new(const struct sessionknn *k, st
 {
     struct sessionknn_scratch *s;
     if (MEM_ZNEW(s, 1)) {
+        s->sessions = k->session_count;
+        s->items = k->item_count;
+        s->neighbours = k->params.neighbours;
         MEM_ZNEW(s->met, k->session_count);
         MEM_NEW(s->met_list, k->session_count);
         MEM_ZNEW(s->score, k->item_count);
@@ -200,6 +241,21 @@ struct sessionknn_scratch *sessionknn_scratch_new(const struct sessionknn *k, st
     sessionknn_scratch_free(s);
     error_set(err, ERR_NOMEM, "session neighbours: out of memory");
     return NULL;
+}
+
+int sessionknn_scratch_reserve(struct sessionknn_scratch **s, const struct sessionknn *k,
+                               struct error *err)
+{
+    struct sessionknn_scratch *old = *s;
+    if (old && old->sessions >= k->session_count && old->items >= k->item_count &&
+        old->neighbours >= k->params.neighbours)
+        return 0;
+    struct sessionknn_scratch *fresh = sessionknn_scratch_new(k, err);
+    if (!fresh)
+        return ERR_NOMEM;
+    sessionknn_scratch_free(old);
+    *s = fresh;
+    return 0;
 }
 
 void sessionknn_scratch_free(struct sessionknn_scratch *s)
@@ -215,13 +271,13 @@ void sessionknn_scratch_free(struct sessionknn_scratch *s)
     free(s);
 }
 
-static void forget_question(const struct sessionknn *k, struct sessionknn_scratch *s)
+static void forget_question(struct sessionknn_scratch *s)
 {
     for (uint32_t x = 0; x < s->item_count; x++)
         s->score[s->item[x]] = 0;
     s->item_count = 0;
     if (++s->question == 0) { /* after 2^32 questions the marks begin anew */
-        memset(s->seen, 0, k->item_count * sizeof *s->seen);
+        memset(s->seen, 0, s->items * sizeof *s->seen);
         s->question = 1;
     }
 }
@@ -327,7 +383,7 @@ static void mask(struct sessionknn_scratch *s, uint32_t item)
 void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_t length,
                     struct sessionknn_scratch *s, struct sessionknn_answer *out)
 {
-    forget_question(k, s);
+    forget_question(s);
     meet_sessions(k, context, length, s);
     uint32_t neighbours = find_nearest(k, s);
     float per_step = expf(-1 / k->params.l3);
@@ -342,5 +398,26 @@ void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_
     }
     if (length > 0)
         mask(s, context[length - 1]);
-    *out = (struct sessionknn_answer){s->item, s->item_count, s->score, neighbours};
+    float most = 0;
+    for (uint32_t x = 0; x < s->item_count; x++)
+        most = s->score[s->item[x]] > most ? s->score[s->item[x]] : most;
+    s->nearest_count = neighbours;
+    *out = (struct sessionknn_answer){.item = s->item,
+                                      .count = s->item_count,
+                                      .score = s->score,
+                                      .most = most,
+                                      .neighbours = neighbours};
+}
+
+uint32_t sessionknn_holders(const struct sessionknn *k, const struct sessionknn_scratch *s,
+                            uint32_t item)
+{
+    uint32_t holders = 0;
+    for (uint32_t n = 0; n < s->nearest_count; n++) {
+        uint64_t x = k->start[s->nearest[n].item], end = k->start[s->nearest[n].item + 1];
+        while (x < end && k->item[x] != item) /* its last place has no flag */
+            x++;
+        holders += x < end;
+    }
+    return holders;
 }

@@ -98,11 +98,9 @@ int sessionknn_rows(const struct sessionknn *k, const struct sessionknn_rows_par
 uint64_t sessionknn_rows_estimate_bytes(const struct dataset_shape *shape,
                                         const struct sessionknn_rows_params *params)
 {
-    uint64_t items = shape->items, sessions = shape->orders,
-             keep = params->keep < items ? params->keep : items;
-    uint64_t worker = sessions * (sizeof(float) + 2 * sizeof(uint32_t)) +
-                      items * (sizeof(float) + 2 * sizeof(uint32_t)) + 64 * 1024;
-    return sessionknn_estimate_bytes(shape->lines, items) + sessions * sizeof(uint64_t) +
-           parallel_workers(params->threads) * worker +
+    uint64_t items = shape->items, keep = params->keep < items ? params->keep : items;
+    return sessionknn_estimate_bytes(shape->lines, items) +
+           parallel_workers(params->threads) *
+               sessionknn_scratch_estimate_bytes(shape->lines, items) +
            items * (keep * (sizeof(uint32_t) + sizeof(float)) + 40);
 }

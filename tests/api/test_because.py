@@ -184,3 +184,33 @@ def test_what_is_said_by_a_fitted_recipe_is_so(start, tmp_path):
     server = start(data=data)
     reasons = ask_and_check(shop, server, 56)
     assert sum(reasons.values()) > 500, reasons
+
+
+def test_what_is_said_of_past_visits_is_so(start, tmp_path):
+    """As there are fewer than 500, all visits that share an item with this one speak."""
+    shop, data, _ = trained_shop(tmp_path, 5, 20, 60, 200)
+    visits = []
+    for n in range(300):
+        at = shop.r.randrange(60)
+        visits.append([shop.items[(at + shop.r.choice([0, 1, 2, 3, 9])) % 60] for _ in range(shop.r.randint(2, 6))])
+    (tmp_path / "events.ndjson").write_text("".join(
+        json.dumps({"event": "view", "session_id": f"s{n}", "item_id": item, "timestamp": START + 3600 * n + 20 * step})
+        + "\n" for n, visit in enumerate(visits) for step, item in enumerate(visit)))
+    run("import", "--data", data, tmp_path / "events.ndjson")
+    run("train", "--data", data, "--rehearse=false", "--min-support", "3")
+    server = start(data=data)
+    told = 0
+    for _ in range(60):
+        context = shop.r.sample(shop.items, shop.r.randint(1, 3))
+        speak = [v for v in visits if set(v) & set(context) and len(set(v)) > 1]
+        got = server.get("/recommend", params={"surface": "session", "items": ",".join(context)}).json()
+        for suggestion in got["items"]:
+            why = suggestion["because"]
+            assert suggestion["item_id"] not in context
+            if why["kind"] != "visits":
+                continue
+            count = sum(suggestion["item_id"] in v for v in speak)
+            assert why["source"] == "neighbours" and why["items"] == []
+            assert why["count"] == count > 0 and why["support"] == pytest.approx(count / len(speak))
+            told += 1
+    assert told > 100

@@ -103,6 +103,15 @@ def test_a_learner_of_the_recipe_alone_is_told_its_parameters(tmp_path, least):
     assert "blend" not in report["metrics"] and report["models"]["llr"]["against"]["model"] == name
 
 
+def test_the_blend_answers_sessions_at_least_as_well_as_its_parts(tmp_path):
+    path = write_sequences(tmp_path / "h", made_histories(6, shoppers=2500, items=80))
+    report = evaluate("--format", "sequences", "--surface", "session", "--test-share", "20%", "--valid-share", "20%",
+                      "--models", "blend,sequence,stan", "--learner", "next/sequence", path)
+    ndcg = {model: m["ndcg@10"] for model, m in report["metrics"].items()}
+    assert ndcg["blend"] > 1.5 * ndcg["popularity"] and ndcg["next/sequence"] > 1.5 * ndcg["popularity"]
+    assert ndcg["blend"] > max(ndcg["sequence"], ndcg["stan"]) - .01, ndcg
+
+
 def test_the_report_says_what_was_done(tmp_path):
     path = write_sequences(tmp_path / "h", made_histories(1))
     first = evaluate("--format", "sequences", path, "--k", "7", "--seed", "5", "--resamples", "200")

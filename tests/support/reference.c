@@ -17,6 +17,8 @@ struct state {
     const struct catalog *c;
     const struct query *q;
     uint32_t context[LIMIT_QUERY_ITEMS], context_count;
+    float *neighbours; /* [items of the model] what past visits add to scores */
+    uint32_t *holders; /* [items of the model] past visits that spoke and have it */
 };
 
 static const struct model *sort_model; /* one test at a time */
@@ -325,6 +327,10 @@ static bool score_item(const struct state *s, uint32_t item, float *score)
         touched = touched || share > 0;
         *score += share;
     }
+    if (item < s->m->item_count && s->neighbours[item] > 0) {
+        touched = true;
+        *score += s->neighbours[item];
+    }
     if ((!touched && !among_best_priors(s, item)) || *score <= 0)
         return false;
     if (s->q->surface == SURFACE_SIMILAR)
@@ -498,6 +504,9 @@ static void because_carrier(const struct state *s, uint32_t item, struct because
                               .count = fresh_count(s, carrier, item),
                               .source = "fresh"};
     }
+    if (item < s->m->item_count && s->neighbours[item] > most)
+        *b = (struct because){
+            .kind = BECAUSE_VISITS, .source = "neighbours", .count = s->holders[item]};
 }
 
 static void because_context(const struct state *s, uint32_t item, struct because *b)
@@ -527,6 +536,33 @@ static void explain_all(const struct state *s, enum surface answered, struct ref
     }
 }
 
+/* Past visits are heard by the learner's own words: it has a plain reference of its own. */
+static void hear_neighbours(struct state *s)
+{
+    const struct sessionknn *k = &s->m->neighbours;
+    float weight = s->m->recipe.mixes[MIX_SESSION].neighbours;
+    struct sessionknn_answer answer;
+    uint32_t known[LIMIT_QUERY_ITEMS], count = 0;
+    s->neighbours = calloc(s->m->item_count + 1, sizeof *s->neighbours);
+    s->holders = calloc(s->m->item_count + 1, sizeof *s->holders);
+    if (!s->neighbours || !s->holders)
+        abort();
+    if (s->q->surface != SURFACE_SESSION || !k->start)
+        return;
+    struct sessionknn_scratch *scratch = sessionknn_scratch_new(k, NULL);
+    if (!scratch)
+        abort();
+    for (uint32_t x = 0; x < s->context_count; x++)
+        if (s->context[x] < s->m->item_count)
+            known[count++] = s->context[x];
+    sessionknn_ask(k, known, count, scratch, &answer);
+    for (uint32_t i = 0; i < s->m->item_count; i++) {
+        s->neighbours[i] = answer.count ? weight * answer.score[i] / answer.most : 0;
+        s->holders[i] = sessionknn_holders(k, scratch, i);
+    }
+    sessionknn_scratch_free(scratch);
+}
+
 void reference_recommend(const struct model *m, const struct catalog *c, const struct query *q,
                          struct reference *out)
 {
@@ -541,6 +577,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     memset(out, 0, sizeof *out);
     out->answer.surface = q->surface;
     resolve(s, out);
+    hear_neighbours(s);
     bool needs_context = q->surface == SURFACE_BASKET || q->surface == SURFACE_SIMILAR ||
                          q->surface == SURFACE_SESSION;
     uint32_t count = 0;
@@ -576,5 +613,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     out->answer.items = out->items;
     out->answer.unknown = out->unknown;
     free(all);
+    free(s->neighbours);
+    free(s->holders);
     free(s);
 }

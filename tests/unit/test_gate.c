@@ -160,8 +160,8 @@ static void a_model_of_shuffled_times_is_refused(void **state)
     struct dataset shuffled = walkers_make(&lost, 4);
     cut(&d, &s);
     struct model *proper = train(&s.train, NULL), *sabotaged = train(&shuffled, NULL);
-    assert_int_equal(contender_model("live", proper, MIX_PERSONAL, &s, &good, NULL), 0);
-    assert_int_equal(contender_model("new", sabotaged, MIX_PERSONAL, &s, &bad, NULL), 0);
+    assert_int_equal(contender_model("live", proper, MIX_PERSONAL, &s, 1, &good, NULL), 0);
+    assert_int_equal(contender_model("new", sabotaged, MIX_PERSONAL, &s, 1, &bad, NULL), 0);
     struct gate_params params = {.seed = 1};
     assert_int_equal(gate_judge(&s, &good, &bad, &params, &g, NULL), 0);
     assert_true(g.judged && g.refused);
@@ -188,7 +188,7 @@ static void a_model_as_contender_scores_as_it_answers(void **state)
     const struct split_params params = {.protocol = PROTOCOL_LEAVE_ONE_OUT, .task = TASK_BASKET};
     assert_int_equal(split_make(&t.d, &params, STAGE_TEST, &s, NULL), 0);
     tinyshop_train(&t, NULL);
-    assert_int_equal(contender_model("live", t.m, MIX_BASKET, &s, &c, NULL), 0);
+    assert_int_equal(contender_model("live", t.m, MIX_BASKET, &s, 1, &c, NULL), 0);
     float *scores = calloc(s.train.item_count, sizeof *scores);
     assert_non_null(scores);
     for (uint32_t q = 0; q < s.questions.count; q++) {
@@ -234,7 +234,7 @@ static void a_habit_counts_only_where_it_is_served(void **state)
         for (int with = 0; with < 2; with++) {
             struct contender c;
             m->recipe.mixes[k].habit = with ? 5 : 0;
-            assert_int_equal(contender_model("live", m, (enum mix_kind)k, &s, &c, NULL), 0);
+            assert_int_equal(contender_model("live", m, (enum mix_kind)k, &s, 1, &c, NULL), 0);
             c.score(c.state, &s, 3, scores + with * s.train.item_count, 0);
             contender_deinit(&c);
         }

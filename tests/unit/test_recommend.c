@@ -203,6 +203,7 @@ static void equals_the_obvious_way_on_random_shops(void **state)
     assert_true(reasons[BECAUSE_RULE] > 100);
     assert_true(reasons[BECAUSE_NEIGHBOUR] > 100);
     assert_true(reasons[BECAUSE_AFTER] > 100);
+    assert_true(reasons[BECAUSE_VISITS] > 20);
     assert_true(reasons[BECAUSE_POPULAR] > 100);
     assert_true(fallbacks > 10);
     assert_true(new_items > 20);

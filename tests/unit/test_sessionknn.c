@@ -127,9 +127,9 @@ static void both_forms_equal_the_plain_way(void **state)
 {
     (void)state;
     static const struct sessionknn_params settings[] = {
-        {SESSIONKNN_VMIS, 5000, 500, 1.25f, 2, 5}, {SESSIONKNN_VMIS, 4, 6, 1.25f, 2, 5},
-        {SESSIONKNN_STAN, 5000, 500, 1.25f, 2, 5}, {SESSIONKNN_STAN, 5, 7, 3, .5f, 2},
-        {SESSIONKNN_VMIS, 1, 1, 1, 1, 1},          {SESSIONKNN_STAN, 1, 1, 1, 1, 1}};
+        {SESSIONKNN_VMIS, 5000, 500, 1.25f, 2, 5, 0}, {SESSIONKNN_VMIS, 4, 6, 1.25f, 2, 5, 0},
+        {SESSIONKNN_STAN, 5000, 500, 1.25f, 2, 5, 0}, {SESSIONKNN_STAN, 5, 7, 3, .5f, 2, 0},
+        {SESSIONKNN_VMIS, 1, 1, 1, 1, 1, 0},          {SESSIONKNN_STAN, 1, 1, 1, 1, 1, 0}};
     struct rng rng;
     rng_seed(&rng, 77);
     for (uint32_t round = 0; round < 60; round++) {
@@ -262,6 +262,89 @@ static void a_row_is_the_answer_to_one_item(void **state)
     }
 }
 
+static bool row_has(const struct plain *p, uint32_t row, uint32_t item)
+{
+    return last_place(p->row[row], p->length[row], item) > 0;
+}
+
+/* With room for all neighbours those that share an item speak. */
+static void holders_are_the_sessions_that_spoke_and_have_it(void **state)
+{
+    struct made m;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sessionknn k;
+        struct plain plain;
+        struct sessionknn_answer answer;
+        struct sessionknn_scratch *s = NULL;
+        make(&m, seed);
+        plain_index(&m, &plain);
+        assert_int_equal(sessionknn_build(&m.rows, NULL, &k, NULL), 0);
+        assert_int_equal(sessionknn_scratch_reserve(&s, &k, NULL), 0);
+        for (uint32_t a = 0; a < ITEMS; a++) {
+            uint32_t context[] = {a, (a * 7 + 3) % ITEMS}, spoke = 0;
+            uint32_t holders[ITEMS] = {0};
+            sessionknn_ask(&k, context, 2, s, &answer);
+            for (uint32_t r = 0; r < plain.count; r++) {
+                bool speaks = row_has(&plain, r, context[0]) || row_has(&plain, r, context[1]);
+                spoke += speaks;
+                for (uint32_t i = 0; i < ITEMS && speaks; i++)
+                    holders[i] += row_has(&plain, r, i);
+            }
+            assert_int_equal(answer.neighbours, spoke);
+            for (uint32_t i = 0; i < ITEMS; i++)
+                assert_int_equal(sessionknn_holders(&k, s, i), holders[i]);
+        }
+        sessionknn_scratch_free(s);
+        sessionknn_deinit(&k);
+    }
+}
+
+/* What was stored, also with flags damaged, answers as what was built; the newest sessions are
+ * kept; one scratch serves indices of different sizes. */
+static void stored_sessions_answer_as_before(void **state)
+{
+    struct made m, other;
+    struct sessionknn built, stored = {0}, small;
+    struct sessionknn_answer a, b;
+    struct sessionknn_scratch *one = NULL, *two = NULL;
+    const struct sessionknn_params few = {.max_events = 60};
+    (void)state;
+    make(&m, 7);
+    make(&other, 8);
+    assert_int_equal(sessionknn_build(&m.rows, NULL, &built, NULL), 0);
+    assert_int_equal(sessionknn_build(&other.rows, &few, &small, NULL), 0);
+    assert_in_range(small.start[small.session_count], 60 - LONGEST, 60);
+    uint64_t events = built.start[built.session_count];
+    stored.session_count = built.session_count;
+    stored.item_count = built.item_count;
+    stored.start = calloc(built.session_count + 1, sizeof *stored.start);
+    stored.item = calloc(events, sizeof *stored.item);
+    assert_true(stored.start && stored.item);
+    memcpy(stored.start, built.start, (built.session_count + 1) * sizeof *stored.start);
+    for (uint64_t x = 0; x < events; x++)
+        stored.item[x] = built.item[x] ^ (x % 3 ? 0 : SESSIONKNN_AGAIN);
+    assert_int_equal(sessionknn_index(&stored, NULL), 0);
+    assert_memory_equal(stored.item, built.item, events * sizeof *stored.item);
+    assert_int_equal(sessionknn_scratch_reserve(&two, &built, NULL), 0);
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        uint32_t context[] = {(i + 5) % ITEMS, i};
+        assert_int_equal(sessionknn_scratch_reserve(&one, i % 2 ? &stored : &small, NULL), 0);
+        sessionknn_ask(i % 2 ? &stored : &small, context, 2, one, &a);
+        if (i % 2 == 0)
+            continue;
+        sessionknn_ask(&built, context, 2, two, &b);
+        assert_int_equal(a.count, b.count);
+        assert_true(a.most == b.most);
+        assert_memory_equal(a.score, b.score, ITEMS * sizeof *a.score);
+    }
+    sessionknn_scratch_free(one);
+    sessionknn_scratch_free(two);
+    sessionknn_deinit(&built);
+    sessionknn_deinit(&stored);
+    sessionknn_deinit(&small);
+}
+
 static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -307,6 +390,8 @@ int main(void)
         cmocka_unit_test(no_sessions_answer_nothing),
         cmocka_unit_test(asking_allocates_nothing),
         cmocka_unit_test(a_row_is_the_answer_to_one_item),
+        cmocka_unit_test(holders_are_the_sessions_that_spoke_and_have_it),
+        cmocka_unit_test(stored_sessions_answer_as_before),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };

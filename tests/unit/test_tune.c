@@ -199,7 +199,7 @@ static void estimates_cover_any_draw_and_what_is_made(void **state)
         }
         heap_watch();
         search(&d, &params);
-        assert_in_range(heap_most(), said / 5, said);
+        assert_in_range(heap_most(), said / 6, said);
     }
     dataset_deinit(&d);
 }
