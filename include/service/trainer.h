@@ -12,9 +12,11 @@ struct train_outcome {
     int64_t model_id;
     struct build_report build;
     bool rehearsed;
+    char not_rehearsed[160];    /* else the reason */
     struct rehearsal rehearsal; /* its recipe is the model's; `refused`: stored, but not live */
     double load_s, rehearsal_s, build_s, save_s,
         total_s; /* reading orders and events, rehearsing, building with it, writing, all of it */
+    uint64_t rehearsal_estimate_bytes; /* 0: none would be held */
     uint64_t peak_rss_bytes, model_bytes;
     uint64_t orders, lines, items, users, rules;
     uint64_t events, sessions; /* learnt from */
@@ -33,16 +35,24 @@ int train_run(struct shop *shop, struct progress *progress, struct train_outcome
 void train_parameters_json(const struct settings *s, struct buf *out);
 /* {"model":3,"orders":..,"lines":..,"items":..,"users":..,"events":..,"sessions":..,"rules":..,
  *  "skipped_orders":0,"damaged_orders":0,"min_support":22,"support_raised":false,"rules_cut":0,"rules_tested":..,
- *  "model_bytes":..,"estimate_bytes":..,"peak_rss_bytes":..,
- *  "rehearsal":null or as rehearsal_json,
+ *  "model_bytes":..,"estimate_bytes":..,"rehearsal_estimate_bytes":..,"peak_rss_bytes":..,
+ *  "rehearsal":null or as rehearsal_json, "not_rehearsed":"why",   (only with null)
  *  "seconds":{"load":..,"rehearsal":..,"build":..,"save":..,"total":..},   as far as they were when
  * it was written "steps":[{"name":"itemsets","wall_s":..,"cpu_s":..,"bytes":..,"count":..},…],
  *  "recipe":{…}} (engine/recipe.h) */
 void train_outcome_json(const struct train_outcome *o, struct buf *out);
 
-/* From the store's counters. */
-int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estimate *out,
-                   struct error *err) WARN_UNUSED;
+/* What a training needs at most. */
+struct train_need {
+    struct dataset_shape shape;
+    struct estimate build; /* with everything that a rehearsal may choose */
+    uint64_t
+        rehearsal_bytes; /* the orders included; 0: it would not be held with more room either */
+    char not_rehearsed[160]; /* why there is none; empty: there is */
+    uint64_t peak_bytes;
+};
+/* Reads all orders once. */
+int train_estimate(struct shop *shop, struct train_need *out, struct error *err) WARN_UNUSED;
 
 /* GET /models, GET /models/{id} and PUT /models/live (loads, verifies, marks, publishes):
  * {"id":3,"created":"…","live":true,"damaged":false,"bytes":..,"parameters":{…},"report":{…}}

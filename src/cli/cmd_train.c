@@ -9,16 +9,18 @@ static double mib(uint64_t bytes)
     return (double)bytes / (1 << 20);
 }
 
-static int print_estimate(const struct dataset_shape *shape, const struct estimate *e, bool json)
+static int print_estimate(const struct train_need *need, bool json)
 {
+    const struct estimate *e = &need->build;
+    const struct dataset_shape *shape = &need->shape;
     const struct {
         const char *name;
         uint64_t bytes;
-    } parts[] = {{"dataset", e->dataset_bytes}, {"itemsets", e->itemsets_bytes},
-                 {"rules", e->rules_bytes},     {"histories", e->histories_bytes},
-                 {"pairs", e->cooc_bytes},      {"rows", e->rows_bytes},
-                 {"embeddings", e->sgns_bytes}, {"model", e->model_bytes},
-                 {"peak", e->peak_bytes}};
+    } parts[] = {{"dataset", e->dataset_bytes},     {"rehearsal", need->rehearsal_bytes},
+                 {"itemsets", e->itemsets_bytes},   {"rules", e->rules_bytes},
+                 {"histories", e->histories_bytes}, {"pairs", e->cooc_bytes},
+                 {"rows", e->rows_bytes},           {"embeddings", e->sgns_bytes},
+                 {"model", e->model_bytes},         {"peak", need->peak_bytes}};
     struct buf out;
     buf_init(&out, 0);
     if (json)
@@ -34,6 +36,12 @@ static int print_estimate(const struct dataset_shape *shape, const struct estima
                        (unsigned long long)parts[i].bytes);
         else
             buf_printf(&out, "%-11s %10.1f MiB\n", parts[i].name, mib(parts[i].bytes));
+    }
+    if (json && *need->not_rehearsed) {
+        buf_text(&out, ",\"not_rehearsed\":");
+        buf_json_str(&out, str_of(need->not_rehearsed));
+    } else if (*need->not_rehearsed) {
+        buf_printf(&out, "Not rehearsed: %s.\n", need->not_rehearsed);
     }
     buf_text(&out,
              json ? "}\n"
@@ -85,6 +93,8 @@ static int print_outcome(const struct train_outcome *o, bool json)
                mib(o->model_bytes));
     if (o->rehearsed)
         print_rehearsal(&o->rehearsal, &out);
+    else
+        buf_printf(&out, "not rehearsed: %s\n", o->not_rehearsed);
     buf_printf(&out, "min. support %u baskets%s\n", o->build.min_support,
                o->build.support_raised ? ", raised to stay within max-itemsets" : "");
     buf_printf(&out, "%llu rules were tested, %llu are kept\n",
@@ -126,11 +136,8 @@ int cmd_train(struct settings *settings, int argc, char **argv)
         return cli_fail(&err);
     int status;
     if (estimate_only) {
-        struct dataset_shape shape;
-        struct estimate estimate;
-        status = train_estimate(shop, &shape, &estimate, &err)
-                     ? cli_fail(&err)
-                     : print_estimate(&shape, &estimate, json);
+        struct train_need need;
+        status = train_estimate(shop, &need, &err) ? cli_fail(&err) : print_estimate(&need, json);
     } else {
         status = train(shop, json, &err);
     }

@@ -40,7 +40,9 @@ const struct option settings_options[] = {
     {"train", "interval", "train-interval", TYPE_DURATION, AT(interval_ms), 0, 31536000, "24h",
      "train at least this often when there is anything new; 0: never"},
     {"train", "memory_limit", "memory-limit", TYPE_SIZE, AT(memory_limit_bytes), 0, 1e15, "0",
-     "refuse a training that would need more; 0: no limit"},
+     "refuse a training that would need more; a rehearsal or a search that would is left out; 0: "
+     "no "
+     "limit"},
     {"train", "threads", "threads", TYPE_U32, AT(threads), 0, 64, "0",
      "compute threads; 0: one per core"},
     {"train", "min_support", "min-support", TYPE_TEXT, AT(min_support), 0, 0, "",

@@ -18,10 +18,10 @@
 #include "service/live.h"
 #include "service/metrics.h"
 #include "service/modelstore.h"
-#include "service/tuning.h"
 #include "store/events.h"
 #include "store/items.h"
 #include "store/orders.h"
+#include "trainer_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ struct training {
     int64_t id; /* begun in models.db; 0: not */
 };
 
-static struct db *open_read(struct shop *shop, const char *family, struct error *err)
+struct db *train_open(struct shop *shop, const char *family, struct error *err)
 {
     char path[sizeof shop->settings->data + 32];
     snprintf(path, sizeof path, "%s/%s.db", shop->settings->data, family);
@@ -116,62 +116,18 @@ static int load_names(struct training *t, struct error *err)
     return rc;
 }
 
-/* "0.1%" or "25"; settings have checked it. Empty: the builder's choice. */
-static void set_min_support(struct build_params *params, const char *text)
-{
-    struct str s = str_trim(str_of(text));
-    double share;
-    uint64_t count;
-    if (str_to_percent(s, &share))
-        params->min_support_share = share;
-    else if (str_to_u64(s, &count) && count <= UINT32_MAX)
-        params->min_support = (uint32_t)count;
-}
-
-static struct build_params params_of(const struct settings *s, struct progress *progress)
-{
-    struct build_params params = {.max_length = s->max_length,
-                                  .max_itemsets = s->max_itemsets,
-                                  .max_rules = s->max_rules,
-                                  .min_confidence = s->min_confidence,
-                                  .min_lift = s->min_lift,
-                                  .max_q = s->max_q,
-                                  .redundant_rules = !s->productive,
-                                  .neighbours = s->neighbours,
-                                  .without_sgns = !s->embeddings,
-                                  .memory_limit_bytes = s->memory_limit_bytes,
-                                  .threads = s->threads,
-                                  .progress = progress};
-    params.sgns.threads = s->threads;
-    set_min_support(&params, s->min_support);
-    return params;
-}
-
-/* As far as the counters tell: users at most one an order. */
-static void estimate(struct shop *shop, const struct order_stats *stats, uint64_t events,
-                     struct dataset_shape *shape, struct estimate *out)
-{
-    uint64_t most = shop->settings->max_events;
-    struct build_params params = params_of(shop->settings, NULL);
-    pthread_rwlock_rdlock(&shop->memory_lock);
-    uint32_t items = shop->catalog.count ? shop->catalog.count - 1 : 0;
-    pthread_rwlock_unlock(&shop->memory_lock);
-    *shape = (struct dataset_shape){.orders = stats->orders,
-                                    .lines = stats->lines,
-                                    .items = items,
-                                    .users = stats->orders,
-                                    .events = events < most ? events : most};
-    build_estimate(shape, &params, out);
-}
-
-/* model_build holds the whole of it to the limit; here, that the orders alone fit. */
+/* What is rehearsed and built is held to the limit later; here, that the orders alone fit. */
 static int check_memory(struct training *t, const struct order_stats *stats, uint64_t events,
                         struct error *err)
 {
-    uint64_t limit = t->shop->settings->memory_limit_bytes;
-    struct dataset_shape shape;
+    uint64_t limit = t->shop->settings->memory_limit_bytes, most = t->shop->settings->max_events;
+    const struct dataset_shape shape = {.orders = stats->orders,
+                                        .lines = stats->lines,
+                                        .users = stats->orders,
+                                        .events = events < most ? events : most};
+    const struct build_params params = train_build_params(t->shop->settings, NULL);
     struct estimate needed;
-    estimate(t->shop, stats, events, &shape, &needed);
+    build_estimate(&shape, &params, &needed);
     if (!limit || needed.dataset_bytes <= limit)
         return 0;
     return error_set(err, ERR_LIMIT,
@@ -189,7 +145,7 @@ static int load(struct training *t, struct error *err)
         .sessions.max_events = t->shop->settings->max_events,
         .weights = &t->shop->settings->event_weights,
     };
-    if (!(t->orders = open_read(t->shop, "orders", err)))
+    if (!(t->orders = train_open(t->shop, "orders", err)))
         return err->code;
     int rc = orders_stats(t->orders, &stats, err);
     if (rc == 0)
@@ -235,19 +191,6 @@ static struct str name_of(void *context, uint32_t item_key)
     return t->names[low];
 }
 
-/* A damaged tuned.json costs what was tuned, not the training. */
-static int menu_to_rehearse(const struct training *t, struct recipe *menu, struct error *err)
-{
-    struct error why = ERROR_INIT;
-    int rc = tuning_menu(t->shop->settings->data, t->data.item_count, menu, &why);
-    if (rc == ERR_INVALID) {
-        log_warn("tuning.damaged", "error=%s", log_text(why.text, (struct log_quoted[1]){0}));
-        recipe_menu(menu, t->data.item_count);
-        return 0;
-    }
-    return rc ? error_set(err, rc, "%s", why.text) : 0;
-}
-
 /* Fits the recipe and judges it on the newest orders; without, the live model's recipe goes on. */
 static int rehearse_training(struct training *t, struct error *err)
 {
@@ -261,39 +204,60 @@ static int rehearse_training(struct training *t, struct error *err)
                                       .threads = s->threads,
                                       .progress = t->progress};
     struct train_outcome *out = t->out;
+    struct train_need need;
+    struct dataset_shape shape;
     struct recipe menu;
-    int rc = 0;
-    params.menu = &menu;
-    out->rehearsed = s->rehearse && csr_entries(&t->data.baskets) <= REHEARSAL_LINES_MAX;
-    if (out->rehearsed) {
-        rc = menu_to_rehearse(t, &menu, err);
-        if (rc == 0)
-            rc = rehearse(&t->data, &params, &out->rehearsal, err);
-    } else if (live) {
-        out->rehearsal.recipe = live->recipe;
-    } else {
-        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
+    dataset_shape_of(&t->data, &shape);
+    int rc = train_menu(s, &shape, &menu, err);
+    if (rc == 0) {
+        train_need_of(s, &shape, &menu, live ? &live->recipe : NULL, &need);
+        snprintf(out->not_rehearsed, sizeof out->not_rehearsed, "%s", need.not_rehearsed);
+        out->rehearsal_estimate_bytes = need.rehearsal_bytes;
+        out->rehearsed = !*need.not_rehearsed;
     }
+    params.menu = &menu;
+    if (out->rehearsed)
+        rc = rehearse(&t->data, &params, &out->rehearsal, err);
+    else if (live)
+        out->rehearsal.recipe = live->recipe;
+    else
+        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
     model_unref(live);
     for (int k = 0; k < MIX_COUNT && !(s->tail_target > 0); k++)
         out->rehearsal.recipe.mixes[k].novelty = 0;
     return rc;
 }
 
+/* With the recipe found, or with the usual one where that has no room. */
+static int build_model(struct training *t, struct error *err)
+{
+    struct build_params params = train_build_params(t->shop->settings, t->progress);
+    struct train_outcome *out = t->out;
+    struct error why = ERROR_INIT;
+    params.recipe = &out->rehearsal.recipe;
+    t->model = model_build(&t->data, name_of, t, &params, &out->build, &why);
+    if (!t->model && why.code == ERR_LIMIT) {
+        out->rehearsed = false;
+        out->rehearsal = (struct rehearsal){0};
+        recipe_menu(&out->rehearsal.recipe, t->data.item_count);
+        snprintf(out->not_rehearsed, sizeof out->not_rehearsed, "its recipe: %.140s", why.text);
+        t->model = model_build(&t->data, name_of, t, &params, &out->build, err);
+        return t->model ? 0 : (int)err->code;
+    }
+    return t->model ? 0 : error_set(err, why.code, "%s", why.text);
+}
+
 static int build(struct training *t, struct error *err)
 {
-    struct build_params params = params_of(t->shop->settings, t->progress);
     if (!t->data.basket_count)
         return error_set(err, ERR_INVALID, "there are no orders to learn from");
     double begin_s = (double)clock_mono_ns() / 1e9;
     int rc = rehearse_training(t, err);
+    t->out->rehearsal_s = (double)clock_mono_ns() / 1e9 - begin_s;
+    if (rc == 0)
+        rc = build_model(t, err);
     if (rc)
         return rc;
-    t->out->rehearsal_s = (double)clock_mono_ns() / 1e9 - begin_s;
-    params.recipe = &t->out->rehearsal.recipe;
-    t->model = model_build(&t->data, name_of, t, &params, &t->out->build, err);
-    if (!t->model)
-        return err->code;
     t->model->created_ms = clock_wall_ms();
     t->model->changes = t->changes;
     t->model->newest_order = t->newest_order;
@@ -339,7 +303,7 @@ static int publish(struct training *t, struct error *err)
     progress_begin(t->progress, "verifying", 0);
     model_unref(t->model);
     t->model = NULL;
-    if (!(t->models = open_read(t->shop, "models", err)))
+    if (!(t->models = train_open(t->shop, "models", err)))
         return err->code;
     struct model *stored = modelstore_load(t->shop, t->models, t->id, err);
     db_close(t->models);
@@ -395,28 +359,13 @@ int train_run(struct shop *shop, struct progress *progress, struct train_outcome
     metrics_trained(shop, rc == 0, out->total_s);
     if (rc != 0)
         return error_set(err, local.code, "%s", local.text);
+    if (shop->settings->rehearse && *out->not_rehearsed)
+        log_warn("train.unrehearsed", "reason=%s",
+                 log_text(out->not_rehearsed, (struct log_quoted[1]){0}));
     if (out->rehearsal.refused)
         log_warn("train.refused", "model=%lld", (long long)out->model_id);
     log_info("train.done", "model=%lld orders=%llu items=%llu rules=%llu seconds=%.2f",
              (long long)out->model_id, (unsigned long long)out->orders,
              (unsigned long long)out->items, (unsigned long long)out->rules, out->total_s);
-    return 0;
-}
-
-int train_estimate(struct shop *shop, struct dataset_shape *shape, struct estimate *out,
-                   struct error *err)
-{
-    struct order_stats stats;
-    uint64_t events;
-    struct db *db = open_read(shop, "orders", err);
-    if (!db)
-        return err ? (int)err->code : ERR_DB;
-    int rc = orders_stats(db, &stats, err);
-    if (rc == 0)
-        rc = events_count(db, &events, err);
-    db_close(db);
-    if (rc != 0)
-        return rc;
-    estimate(shop, &stats, events, shape, out);
     return 0;
 }

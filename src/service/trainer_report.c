@@ -72,6 +72,7 @@ void train_outcome_json(const struct train_outcome *o, struct buf *out)
                   {"rules_tested", o->build.rules_tested},
                   {"model_bytes", o->model_bytes},
                   {"estimate_bytes", o->build.estimate_bytes},
+                  {"rehearsal_estimate_bytes", o->rehearsal_estimate_bytes},
                   {"peak_rss_bytes", o->peak_rss_bytes}};
     const struct {
         const char *name;
@@ -93,10 +94,12 @@ void train_outcome_json(const struct train_outcome *o, struct buf *out)
     buf_text(out, "},");
     steps_json(&o->build, out);
     buf_text(out, ",\"rehearsal\":");
-    if (o->rehearsed)
+    if (o->rehearsed) {
         rehearsal_json(&o->rehearsal, out);
-    else
-        buf_text(out, "null");
+    } else {
+        buf_text(out, "null,\"not_rehearsed\":");
+        buf_json_str(out, str_of(o->not_rehearsed));
+    }
     buf_text(out, ",\"recipe\":");
     recipe_json(&o->recipe, out);
     buf_char(out, '}');

@@ -4,11 +4,15 @@
 #include "jobs_internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "service/shop.h"
 #include "service/trainer.h"
 #include "service/tuning.h"
 
 #include <jansson.h>
+#include <stdio.h>
+
+#define ITEM_NAME_BYTES 100 /* a guess: the id, where it is and how it is found */
 
 void tune_request_json(const struct tune_request *request, struct buf *out)
 {
@@ -36,26 +40,21 @@ struct tuner {
     struct job *job;
     struct buf *report;
     struct error *err;
+    struct train_need need;
 };
 
-static int check_size(struct shop *shop, struct error *err)
+static int check_size(struct tuner *t, struct error *err)
 {
-    uint64_t limit = shop->settings->memory_limit_bytes;
-    struct dataset_shape shape;
-    struct estimate needed;
+    struct shop *shop = t->shop;
     struct recipe menu;
-    int rc = train_estimate(shop, &shape, &needed, err);
+    int rc = train_estimate(shop, &t->need, err);
     if (rc)
         return rc;
-    if (shape.lines > REHEARSAL_LINES_MAX)
+    if (t->need.shape.lines > REHEARSAL_LINES_MAX)
         return error_set(err, ERR_LIMIT,
                          "%llu order lines: trainings of more than %u are not rehearsed and would "
                          "not use what a tuning finds",
-                         (unsigned long long)shape.lines, REHEARSAL_LINES_MAX);
-    if (limit && needed.peak_bytes > limit)
-        return error_set(
-            err, ERR_LIMIT, "memory-limit: tuning may need %llu MiB, the limit is %llu MiB",
-            (unsigned long long)(needed.peak_bytes >> 20), (unsigned long long)(limit >> 20));
+                         (unsigned long long)t->need.shape.lines, REHEARSAL_LINES_MAX);
     return tuning_menu(shop->settings->data, 1, &menu, err); /* that tuned.json can be read */
 }
 
@@ -66,7 +65,24 @@ static void skipped(enum mix_kind mix, const char *why, struct buf *out)
     buf_char(out, '}');
 }
 
-/* A surface with too few orders is left out, and said so. */
+/* False: `why` says what it may need and what there is. */
+static bool has_room(const struct tuner *t, enum mix_kind mix, char *why, size_t room)
+{
+    const struct settings *s = t->shop->settings;
+    const struct tune_params params = {.mix = mix, .keep = s->neighbours, .threads = s->threads};
+    const struct dataset_shape *shape = &t->need.shape;
+    uint64_t needed = t->need.build.dataset_bytes + shape->items * ITEM_NAME_BYTES +
+                      tune_estimate_bytes(shape, &params);
+    if (!s->memory_limit_bytes || needed <= s->memory_limit_bytes)
+        return true;
+    snprintf(why, room, "memory-limit: tuning may need %llu MiB, the limit is %llu MiB",
+             (unsigned long long)(needed >> 20), (unsigned long long)(s->memory_limit_bytes >> 20));
+    log_warn("tune.skipped", "surface=%s reason=%s", mix_name(mix),
+             log_text(why, (struct log_quoted[1]){0}));
+    return false;
+}
+
+/* A surface with too few orders, or without the memory, is left out, and said so. */
 static int tune_surface(struct tuner *t, enum mix_kind mix, int64_t budget_ms)
 {
     const struct settings *s = t->shop->settings;
@@ -80,6 +96,11 @@ static int tune_surface(struct tuner *t, enum mix_kind mix, int64_t budget_ms)
                                            .progress = &t->job->progress};
     struct tuning_report report;
     struct error local = ERROR_INIT;
+    char why[120];
+    if (!has_room(t, mix, why, sizeof why)) {
+        skipped(mix, why, t->report);
+        return 0;
+    }
     int rc = tuning_run(&request, &report, &local);
     if (rc == 0)
         tuning_json(&request, &report, t->report);
@@ -94,7 +115,7 @@ static int tune_both(struct tuner *t)
 {
     uint64_t begin_ns = clock_mono_ns() - t->job->spent_ns;
     int64_t budget_ms = t->shop->settings->tune_budget_ms;
-    int rc = check_size(t->shop, t->err);
+    int rc = check_size(t, t->err);
     if (rc)
         return rc;
     buf_text(t->report, "{\"surfaces\":[");

@@ -46,13 +46,18 @@ static void reopen(void)
     shopkit_open(&kit, SHOP_COMMAND);
 }
 
-static int64_t train(void)
+static struct train_outcome train_whole(void)
 {
     struct error err = ERROR_INIT;
     struct train_outcome outcome;
     if (train_run(kit.shop, NULL, &outcome, &err) != 0)
         fail_msg("%s", err.text);
-    return outcome.model_id;
+    return outcome;
+}
+
+static int64_t train(void)
+{
+    return train_whole().model_id;
 }
 
 static int64_t live_id(void)
@@ -316,15 +321,42 @@ static void nothing_changes_when_a_training_fails(void **state)
 static void the_estimate_follows_the_orders(void **state)
 {
     (void)state;
-    struct dataset_shape shape;
-    struct estimate small, large;
-    assert_int_equal(train_estimate(kit.shop, &shape, &small, NULL), 0);
-    assert_int_equal(shape.orders, 0);
+    struct train_need small, large;
+    assert_int_equal(train_estimate(kit.shop, &small, NULL), 0);
+    assert_int_equal(small.shape.orders, 0);
     shopkit_orders(&kit, "o", 2000, 400, 4);
-    assert_int_equal(train_estimate(kit.shop, &shape, &large, NULL), 0);
-    assert_int_equal(shape.orders, 2000);
-    assert_int_equal(shape.items, 400);
-    assert_true(shape.lines >= 2000 * 2 && large.peak_bytes > small.peak_bytes);
+    assert_int_equal(train_estimate(kit.shop, &large, NULL), 0);
+    assert_int_equal(large.shape.orders, 2000);
+    assert_int_equal(large.shape.items, 400);
+    assert_true(large.shape.lines >= 2000 * 2 && large.peak_bytes > small.peak_bytes);
+    assert_true(large.shape.pairs > 2000 && large.rehearsal_bytes > 0);
+    assert_true(large.peak_bytes >= large.rehearsal_bytes);
+    assert_true(large.peak_bytes >= large.build.peak_bytes);
+}
+
+static void what_does_not_fit_is_not_rehearsed_but_trained(void **state)
+{
+    (void)state;
+    struct train_need need, limited;
+    shopkit_orders(&kit, "o", 2000, 400, 4);
+    kit.settings.rehearse = true;
+    kit.settings.max_itemsets = 1000; /* so that the rehearsal is what needs the most */
+    kit.settings.max_rules = 1000;
+    assert_int_equal(train_estimate(kit.shop, &need, NULL), 0);
+    assert_string_equal(need.not_rehearsed, "");
+    assert_true(need.rehearsal_bytes > need.build.peak_bytes);
+    kit.settings.memory_limit_bytes = need.peak_bytes - 1;
+    assert_int_equal(train_estimate(kit.shop, &limited, NULL), 0);
+    assert_non_null(strstr(limited.not_rehearsed, "memory-limit"));
+    assert_int_equal(limited.rehearsal_bytes, need.rehearsal_bytes);
+    assert_true(limited.peak_bytes < kit.settings.memory_limit_bytes);
+    struct train_outcome outcome = train_whole();
+    assert_false(outcome.rehearsed);
+    assert_non_null(strstr(outcome.not_rehearsed, "memory-limit"));
+    assert_true(live_id() == outcome.model_id);
+    kit.settings.memory_limit_bytes = need.peak_bytes;
+    assert_true(train_whole().rehearsed);
+    kit.settings.memory_limit_bytes = 0;
 }
 
 static void a_failed_allocation_fails_the_training_alone(void **state)
@@ -363,6 +395,7 @@ int main(void)
         T(a_models_file_of_rubbish_is_put_aside),
         T(nothing_changes_when_a_training_fails),
         T(the_estimate_follows_the_orders),
+        T(what_does_not_fit_is_not_rehearsed_but_trained),
         T(a_failed_allocation_fails_the_training_alone),
 #undef T
     };
