@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEST_OF_EACH 60 /* candidates each ingredient names */
-#define DECAY_LEAST  1e-3f
-#define TARGETS_SPREAD                                                                             \
-    5 /* orders that ask may be so much larger than the mean, to be estimated                      \
-       */
+#define BEST_OF_EACH   60 /* candidates each ingredient names */
+#define DECAY_LEAST    1e-3f
+#define TARGETS_SPREAD 5 /* times the mean that orders that ask may hold, for the estimate */
 
 /* One worker's dense sums, one vector a feature. */
 struct table {
