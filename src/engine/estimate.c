@@ -272,12 +272,25 @@ static bool is_made_with(const struct shop_size *s, uint32_t x, uint32_t y)
                       a->unit_power == b->unit_power && a->half_life_days == b->half_life_days);
 }
 
+/* Softmaxes are trained beside the other learners of shoppers. */
+static uint64_t beside_bytes(const struct shop_size *s, enum matrix_kind kind)
+{
+    uint64_t bytes = 0;
+    for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
+        const struct ingredient *g = &s->recipe->ingredients[x];
+        const struct softmax_params params = {.dimensions = g->rank};
+        if (g->learner == LEARNER_SOFTMAX && g->matrix == kind && is_made(s, g))
+            bytes += softmax_estimate_bytes(&s->shoppers, &params);
+    }
+    return parallel_workers(s->params->threads) > 1 ? bytes : 0;
+}
+
 /* While the rows of a matrix's ingredients are made; *left of them. */
 static uint64_t making_bytes(const struct shop_size *s, enum matrix_kind kind, uint64_t *left)
 {
     const struct ingredient *g = s->recipe->ingredients;
     uint32_t k = build_neighbours(s->params), first;
-    uint64_t most = 0;
+    uint64_t most = 0, beside = beside_bytes(s, kind);
     *left = 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++) {
         if (g[x].matrix != kind || !is_made(s, &g[x]))
@@ -286,7 +299,7 @@ static uint64_t making_bytes(const struct shop_size *s, enum matrix_kind kind, u
             ;
         if (first < x)
             continue;
-        most = larger(most, *left + learner_bytes(s, &g[x], k));
+        most = larger(most, *left + beside + learner_bytes(s, &g[x], k));
         for (uint32_t y = x; y < s->recipe->ingredient_count; y++)
             *left += is_made_with(s, x, y) ? left_bytes(s, &g[y], k) : 0;
     }

@@ -5,12 +5,10 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "build_internal.h"
-#include "learn/ials.h"
-#include "learn/lowrank.h"
 #include "learn/ridge.h"
 #include "learn/sequence.h"
 #include "learn/sessionknn.h"
-#include "learn/softmax.h"
+#include "sources_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,8 +32,7 @@ double rows_scale(const struct csr *rows, const uint32_t *item_orders)
     return sales > 0 ? sum / sales : 0;
 }
 
-/* Takes the rows of ingredient x, put on the common scale. */
-static void take_rows(struct sources *s, uint32_t x, struct csr rows)
+void sources_take_rows(struct sources *s, uint32_t x, struct csr rows)
 {
     double scale = rows_scale(&rows, s->d->item_orders);
     uint64_t entries = csr_entries(&rows);
@@ -44,7 +41,7 @@ static void take_rows(struct sources *s, uint32_t x, struct csr rows)
     s->rows[x] = rows;
 }
 
-static bool is_wanted(const struct sources *s, uint32_t x, enum matrix_kind kind)
+bool sources_wanted(const struct sources *s, uint32_t x, enum matrix_kind kind)
 {
     return s->recipe->ingredients[x].matrix == kind && s->recipe->ingredients[x].share > 0;
 }
@@ -52,7 +49,7 @@ static bool is_wanted(const struct sources *s, uint32_t x, enum matrix_kind kind
 static bool any_wanted(const struct sources *s, enum matrix_kind kind)
 {
     for (uint32_t x = 0; x < s->recipe->ingredient_count; x++)
-        if (is_wanted(s, x, kind))
+        if (sources_wanted(s, x, kind))
             return true;
     return false;
 }
@@ -60,7 +57,7 @@ static bool any_wanted(const struct sources *s, enum matrix_kind kind)
 static bool shares_systems(const struct sources *s, uint32_t x, uint32_t y)
 {
     const struct ingredient *a = &s->recipe->ingredients[x], *b = &s->recipe->ingredients[y];
-    return is_wanted(s, y, a->matrix) && b->learner == LEARNER_RIDGE &&
+    return sources_wanted(s, y, a->matrix) && b->learner == LEARNER_RIDGE &&
            a->neighbours == b->neighbours && a->unit_power == b->unit_power &&
            a->half_life_days == b->half_life_days;
 }
@@ -86,73 +83,7 @@ static int make_ridges(struct sources *s, uint32_t x, const struct cooc *pairs, 
                                   .progress = s->params.progress};
     int rc = ridge_rows(pairs, &params, made, NULL, err);
     for (uint32_t y = 0; y < count && rc == 0; y++)
-        take_rows(s, of[y], made[y]);
-    return rc;
-}
-
-/* The rows of ingredient x from its vectors, which stay the caller's. */
-static int take_vectors(struct sources *s, uint32_t x, const struct embeddings *vectors,
-                        enum embeddings_weight weight, struct error *err)
-{
-    const struct embeddings_rows_params best = {.k = sources_keep(s),
-                                                .weight = weight,
-                                                .threads = s->params.threads,
-                                                .progress = s->params.progress};
-    struct csr made;
-    int rc = embeddings_rows(vectors, &best, &made, err);
-    if (rc == 0)
-        take_rows(s, x, made);
-    return rc;
-}
-
-static int make_embeddings(struct sources *s, uint32_t x, struct error *err)
-{
-    struct sgns_params params = *s->params.sgns;
-    params.dimensions = s->recipe->ingredients[x].rank;
-    params.threads = s->params.threads;
-    params.progress = s->params.progress;
-    int rc = 0;
-    if (s->vectors.dimensions != params.dimensions) {
-        embeddings_deinit(&s->vectors);
-        rc = sgns_train(s->d, &params, &s->vectors, err);
-    }
-    return rc ? rc : take_vectors(s, x, &s->vectors, EMBEDDINGS_ODDS, err);
-}
-
-static int make_lowrank(struct sources *s, uint32_t x, const struct csr *units, struct error *err)
-{
-    const struct lowrank_params params = {.dimensions = s->recipe->ingredients[x].rank,
-                                          .threads = s->params.threads,
-                                          .progress = s->params.progress};
-    struct embeddings vectors;
-    int rc = lowrank_train(units, &params, &vectors, NULL, err);
-    if (rc)
-        return rc;
-    rc = take_vectors(s, x, &vectors, EMBEDDINGS_SCORE, err);
-    embeddings_deinit(&vectors);
-    return rc;
-}
-
-/* A basket's answer is not linear in its items; that of one item alone makes the rows. */
-static int make_ials(struct sources *s, uint32_t x, const struct csr *units, struct error *err)
-{
-    const struct ingredient *g = &s->recipe->ingredients[x];
-    const struct ials_params params = {.dimensions = g->rank,
-                                       .reg = (double)g->reg,
-                                       .a0 = (double)g->unseen,
-                                       .threads = s->params.threads,
-                                       .progress = s->params.progress};
-    struct embeddings vectors;
-    struct ials made;
-    int rc = ials_train(units, &params, &made, err);
-    if (rc)
-        return rc;
-    rc = ials_embeddings(&made, &vectors, err);
-    ials_deinit(&made);
-    if (rc)
-        return rc;
-    rc = take_vectors(s, x, &vectors, EMBEDDINGS_SCORE, err);
-    embeddings_deinit(&vectors);
+        sources_take_rows(s, of[y], made[y]);
     return rc;
 }
 
@@ -171,20 +102,7 @@ static int make_stan(struct sources *s, uint32_t x, struct error *err)
     rc = sessionknn_rows(&index, &best, &made, err);
     sessionknn_deinit(&index);
     if (rc == 0)
-        take_rows(s, x, made);
-    return rc;
-}
-
-static int make_softmax(struct sources *s, uint32_t x, struct error *err)
-{
-    const struct softmax_params params = {.dimensions = s->recipe->ingredients[x].rank,
-                                          .progress = s->params.progress};
-    struct embeddings vectors;
-    int rc = softmax_train(&s->histories, &params, &vectors, err);
-    if (rc)
-        return rc;
-    rc = take_vectors(s, x, &vectors, EMBEDDINGS_MARGIN, err);
-    embeddings_deinit(&vectors);
+        sources_take_rows(s, x, made);
     return rc;
 }
 
@@ -206,7 +124,7 @@ static int make_sequence(struct sources *s, uint32_t x, struct error *err)
     struct csr made;
     int rc = sequence_rows(visits ? &s->visits : &s->histories, &params, &made, &s->after[x], err);
     if (rc == 0)
-        take_rows(s, x, made);
+        sources_take_rows(s, x, made);
     return rc;
 }
 
@@ -224,7 +142,7 @@ static int make_weights(struct sources *s, uint32_t x, const struct cooc *pairs,
     struct csr made;
     int rc = cooc_rows(pairs, &params, &made, err);
     if (rc == 0)
-        take_rows(s, x, made);
+        sources_take_rows(s, x, made);
     return rc;
 }
 
@@ -240,15 +158,15 @@ static int make_rows(struct sources *s, uint32_t x, const struct csr *units,
     case LEARNER_RIDGE:
         return make_ridges(s, x, pairs, err);
     case LEARNER_SGNS:
-        return s->params.sgns ? make_embeddings(s, x, err) : 0;
+        return s->params.sgns ? sources_make_sgns(s, x, err) : 0;
     case LEARNER_SEQUENCE:
         return make_sequence(s, x, err);
     case LEARNER_LOWRANK:
-        return make_lowrank(s, x, units, err);
+        return sources_make_lowrank(s, x, units, err);
     case LEARNER_IALS:
-        return make_ials(s, x, units, err);
-    case LEARNER_SOFTMAX:
-        return make_softmax(s, x, err);
+        return sources_make_ials(s, x, units, err);
+    case LEARNER_SOFTMAX: /* beside the others */
+        return 0;
     case LEARNER_STAN:
         return make_stan(s, x, err);
     case LEARNER_COUNT:
@@ -279,7 +197,7 @@ static int make_matrix(struct sources *s, enum matrix_kind kind, const struct cs
     int rc = 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count && rc == 0; x++) {
         const struct ingredient *g = &s->recipe->ingredients[x];
-        if (!is_wanted(s, x, kind) || s->rows[x].start)
+        if (!sources_wanted(s, x, kind) || s->rows[x].start)
             continue;
         if (weigh_units(&params, g) || !pairs->start) {
             cooc_deinit(pairs);
@@ -333,9 +251,28 @@ static int make_sequences(struct sources *s, enum matrix_kind kind, struct error
 {
     int rc = 0;
     for (uint32_t x = 0; x < s->recipe->ingredient_count && rc == 0; x++)
-        if (is_wanted(s, x, kind) && !s->rows[x].start)
+        if (sources_wanted(s, x, kind) && !s->rows[x].start)
             rc = make_rows(s, x, NULL, NULL, err);
     return rc;
+}
+
+struct side_by_side {
+    struct sources *s;
+    const struct csr *sets;
+    struct softmaxes softmaxes;
+    int rc;
+    struct error err;
+};
+
+/* Worker 1 trains the softmaxes, which take one thread, while worker 0 makes all else. */
+static void make_side(void *context, uint32_t worker)
+{
+    struct side_by_side *both = context;
+    if (worker == 1)
+        softmaxes_train(&both->softmaxes);
+    else
+        both->rc =
+            make_matrix(both->s, MATRIX_SHOPPERS, both->sets, &both->s->shoppers, &both->err);
 }
 
 static int make_shoppers(struct sources *s, struct error *err)
@@ -344,9 +281,21 @@ static int make_shoppers(struct sources *s, struct error *err)
     int rc = histories_sets(&s->histories, &sets, err);
     if (rc)
         return rc;
-    rc = make_matrix(s, MATRIX_SHOPPERS, &sets, &s->shoppers, err);
+    struct side_by_side both = {.s = s, .sets = &sets, .err = ERROR_INIT};
+    softmaxes_init(&both.softmaxes, s);
+    if (parallel_workers(s->params.threads) > 1) {
+        parallel_run(2, make_side, &both);
+    } else {
+        make_side(&both, 0);
+        if (both.rc == 0)
+            make_side(&both, 1);
+    }
     csr_deinit(&sets);
-    return rc;
+    if (both.rc) {
+        softmaxes_deinit(&both.softmaxes);
+        return error_set(err, (enum err)both.rc, "%s", both.err.text);
+    }
+    return softmaxes_take(&both.softmaxes, s, err);
 }
 
 static int make_visits(struct sources *s, struct error *err)
