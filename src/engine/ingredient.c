@@ -63,6 +63,7 @@ static const struct parameter parameters[] = {
     {"reach", L(STAN), offsetof(struct ingredient, reach), 0, 1e-3f, 1e3f, 5},
 };
 #define PARAMETERS (sizeof parameters / sizeof *parameters)
+_Static_assert(PARAMETERS <= 32, "a bit each");
 
 const char *matrix_name(enum matrix_kind kind)
 {
@@ -167,8 +168,8 @@ static int no_parameter(struct str name, enum learner_kind learner, struct error
                      learner_name(learner), STR_ARG(name), known);
 }
 
-/* One "name=value". */
-static int take_parameter(struct ingredient *g, struct str text, struct error *err)
+/* One "name=value"; *given: a bit for each that was. */
+static int take_parameter(struct ingredient *g, struct str text, uint32_t *given, struct error *err)
 {
     const struct parameter *p = NULL;
     struct str name = str_cut(&text, '=');
@@ -185,6 +186,10 @@ static int take_parameter(struct ingredient *g, struct str text, struct error *e
                          p->step > 1 ? ", a multiple of 8"
                          : p->step   ? ", a whole one"
                                      : "");
+    if (*given >> (p - parameters) & 1)
+        return error_set(err, ERR_INVALID, "learner %s: %s is given twice",
+                         learner_name(g->learner), p->name);
+    *given |= 1u << (p - parameters);
     set(g, p, value);
     return 0;
 }
@@ -194,10 +199,11 @@ int ingredient_parse(struct str text, struct ingredient *out, struct error *err)
     struct str rest = text, head = str_cut(&rest, ':'), learner = head;
     struct str matrix = str_cut(&learner, '/');
     struct ingredient made;
+    uint32_t given = 0;
     if (!learner.ptr || find_learner(matrix, learner, &made))
         return no_learner(head, err);
     while (rest.ptr) {
-        int rc = take_parameter(&made, str_cut(&rest, ':'), err);
+        int rc = take_parameter(&made, str_cut(&rest, ':'), &given, err);
         if (rc)
             return rc;
     }

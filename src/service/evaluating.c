@@ -29,6 +29,14 @@ static bool named(struct str list, const char *name)
     return false;
 }
 
+static bool given_before(const char *const *learners, uint32_t i)
+{
+    for (uint32_t x = 0; x < i; x++)
+        if (str_eq(str_of(learners[x]), str_of(learners[i])))
+            return true;
+    return false;
+}
+
 static int add_learners(const struct evaluating_request *request, struct chosen *out,
                         struct error *err)
 {
@@ -36,6 +44,9 @@ static int add_learners(const struct evaluating_request *request, struct chosen 
         if (i == EVALUATING_LEARNERS_MAX || out->count == MODELS_MAX)
             return error_set(err, ERR_INVALID, "--learner: too many models, at most %d",
                              EVALUATING_LEARNERS_MAX);
+        if (given_before(request->learners, i))
+            return error_set(err, ERR_INVALID, "--learner %s: it is given twice",
+                             request->learners[i]);
         int rc = entrant_of_learner(request->learners[i], &out->learners[i], err);
         if (rc)
             return rc;

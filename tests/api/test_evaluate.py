@@ -236,6 +236,7 @@ REFUSED = [
     (["--learner", "orders/magic"], "learner 'orders/magic': expected a matrix and who makes it"),
     (["--learner", "orders/ridge:lambda=-1"], "lambda=-1: expected a number from"),
     (["--learner", "orders/ridge:rank=8"], "no parameter 'rank'; it has neighbours, lambda"),
+    (["--learner", "orders/llr", "--learner", "orders/llr"], "--learner orders/llr: it is given twice"),
     (["--learner", "visits/sequence"], "has them as histories: next/sequence"),
     (["--learner", "orders/llr", "--curve", "novelty"], "it goes without --learner"),
 ]

@@ -212,6 +212,7 @@ static void a_learner_that_cannot_be_is_explained(void **state)
         {"orders/ridge:lambda=nan", "from 1e-06"},
         {"orders/ridge:neighbours=2.5", "a whole one"},
         {"orders/ridge:", "no parameter ''"},
+        {"orders/ridge:lambda=5:neighbours=9:lambda=5", "lambda is given twice"},
         {"alike/sgns:rank=12", "a multiple of 8"},
         {"shoppers/ridge:half_life_days=9", "no age"},
     };
