@@ -27,8 +27,8 @@ enum sessionknn_form { SESSIONKNN_STAN, SESSIONKNN_VMIS };
 
 struct sessionknn_params { /* zero = default */
     enum sessionknn_form form;
-    uint32_t recent;     /* m; 5000 */
-    uint32_t neighbours; /* k; 500 */
+    uint32_t recent;     /* m; 1000 */
+    uint32_t neighbours; /* k; 200 */
     float l1, l2, l3;    /* of STAN; 1.25, 2, 5 */
     uint64_t max_events; /* sessions are the newest with so many in all; 2 million */
 };
@@ -46,6 +46,10 @@ struct sessionknn {
     float *boost;       /* [sessions] of STAN: e^(-l2 (1 - r / R)) / sqrt(length_r); NULL: VMIS */
 };
 #define SESSIONKNN_AGAIN 0x80000000u
+
+/* STAN does not look at a place that counts less, the tenth from the end by default: of a long
+ * visit the end is asked about. */
+#define SESSIONKNN_WEIGHT_LEAST 1e-3f
 
 /* Rows: sessions in time order (struct sessions, or any histories). Those with fewer than two
  * distinct items tell nothing and are left out, also of R and df. ERR_NOMEM; ERR_INVALID: a
@@ -84,9 +88,10 @@ struct sessionknn_answer { /* borrowed from the scratch until the next question 
 void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_t length,
                     struct sessionknn_scratch *s, struct sessionknn_answer *out);
 
-/* How many of the sessions that spoke in the last answer hold the item. */
-uint32_t sessionknn_holders(const struct sessionknn *k, const struct sessionknn_scratch *s,
-                            uint32_t item);
+/* How many of the sessions that spoke in the last answer have each of these distinct items. Cost:
+ * those sessions once. */
+void sessionknn_holders(const struct sessionknn *k, struct sessionknn_scratch *s,
+                        const uint32_t *item, uint32_t count, uint32_t *holders);
 
 /* As a source of rows: row i = the answer to a visit of item i alone, its `keep` best, best first
  * (ties: items of more sessions, then the lower). The same for any number of threads. ERR_NOMEM,

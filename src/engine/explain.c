@@ -13,7 +13,7 @@
 struct carrier {
     float most;              /* 0: none contributed */
     enum matrix_kind matrix; /* MATRIX_COUNT: fresh orders */
-    bool of_visits;          /* past visits like this one, instead */
+    bool of_visits;          /* past visits like this one, instead; `both` of them have it */
     uint32_t item, both;
 };
 
@@ -75,6 +75,23 @@ static void search_neighbours(struct search *search)
     }
 }
 
+static void count_visits(struct search *search)
+{
+    const struct request *r = search->r;
+    uint32_t item[LIMIT_ANSWER_ITEMS], place[LIMIT_ANSWER_ITEMS], both[LIMIT_ANSWER_ITEMS];
+    uint32_t count = 0;
+    for (uint32_t x = 0; x < r->out->count; x++) {
+        if (!search->carriers[x].of_visits)
+            continue;
+        item[count] = r->s->items[x].item;
+        place[count++] = x;
+    }
+    if (count > 0)
+        sessionknn_holders(&r->m->neighbours, r->s->visits, item, count, both);
+    for (uint32_t n = 0; n < count; n++)
+        search->carriers[place[n]].both = both[n];
+}
+
 static void find_carriers(struct search *search)
 {
     const struct request *r = search->r;
@@ -88,6 +105,7 @@ static void find_carriers(struct search *search)
     for (uint32_t t = 0; r->fresh && t < r->s->context_count; t++)
         search_fresh(search, r->s->context[r->s->context_count - 1 - t], fresh_scale(r, t));
     search_neighbours(search);
+    count_visits(search);
 }
 
 static bool has_item(const struct rules *rules, uint32_t rule, uint32_t item)
@@ -196,11 +214,11 @@ static void explain_by_matrix(const struct request *r, const struct carrier *c, 
 }
 
 /* How many of the past visits that spoke have it. */
-static void explain_by_visits(const struct request *r, uint32_t item, struct because *b)
+static void explain_by_visits(const struct request *r, const struct carrier *c, struct because *b)
 {
     b->kind = BECAUSE_VISITS;
     b->source = "neighbours";
-    b->count = sessionknn_holders(&r->m->neighbours, r->s->visits, item);
+    b->count = c->both;
     b->support = (double)b->count / r->visits.neighbours;
 }
 
@@ -254,7 +272,7 @@ static void explain_by_context(struct request *r)
         else if (popular > most || most == 0)
             explain_popular(r, to->item, &to->because);
         else if (search.carriers[x].of_visits)
-            explain_by_visits(r, to->item, &to->because);
+            explain_by_visits(r, &search.carriers[x], &to->because);
         else if (search.strongest[x] == NO_RULE)
             explain_by_carrier(r, &search.carriers[x], to->item, &to->because);
         else

@@ -90,8 +90,11 @@ static int make_ridges(struct sources *s, uint32_t x, const struct cooc *pairs, 
 static int make_stan(struct sources *s, uint32_t x, struct error *err)
 {
     const struct ingredient *g = &s->recipe->ingredients[x];
-    const struct sessionknn_params params = {
-        .form = SESSIONKNN_STAN, .neighbours = g->neighbours, .l2 = g->ageing, .l3 = g->reach};
+    const struct sessionknn_params params = {.form = SESSIONKNN_STAN,
+                                             .recent = 5000, /* asked once an item, no hurry */
+                                             .neighbours = g->neighbours,
+                                             .l2 = g->ageing,
+                                             .l3 = g->reach};
     const struct sessionknn_rows_params best = {
         .keep = sources_keep(s), .threads = s->params.threads, .progress = s->params.progress};
     struct sessionknn index;

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As published: more than is served. */
+#define RECENT     5000
+#define NEIGHBOURS 500
+
 struct state {
     struct sessionknn index;
     struct sessionknn_scratch *scratch[PARALLEL_WORKERS_MAX];
@@ -36,7 +40,8 @@ static void score(void *context, const struct split *split, uint32_t question, f
 static int prepare(struct state *s, const struct training *t, enum sessionknn_form form,
                    struct error *err)
 {
-    const struct sessionknn_params params = {.form = form};
+    const struct sessionknn_params params = {
+        .form = form, .recent = RECENT, .neighbours = NEIGHBOURS};
     uint32_t workers = parallel_workers(t->threads);
     int rc = sessionknn_build(&t->histories, &params, &s->index, err);
     for (uint32_t w = 0; rc == 0 && w < workers; w++)

@@ -17,6 +17,9 @@
 
 #define VMIS_STEPS 10 /* c* further from the end speaks no more */
 
+/* Sessions are read in random order: those a few steps ahead are fetched meanwhile. */
+#define AHEAD 16
+
 struct met {
     float likeness; /* 0: not met */
     uint32_t steps; /* of c* from the end, 1 the last */
@@ -28,6 +31,7 @@ struct sessionknn_scratch {
     float *score;               /* [items] */
     uint32_t *item;             /* [items] room: scored */
     uint32_t *seen;             /* [items] number of the question that met it in its context */
+    uint32_t *wanted;           /* [items] 1 + place among those whose holders are counted, or 0 */
     struct topk_entry *nearest; /* [k] */
     uint32_t met_count, item_count, question, nearest_count;
     uint32_t sessions, items, neighbours; /* there is room for */
@@ -42,8 +46,8 @@ static bool is_positive(float value)
 
 static int set_params(struct sessionknn *k, struct sessionknn_params p, struct error *err)
 {
-    p.recent = p.recent ? p.recent : 5000;
-    p.neighbours = p.neighbours ? p.neighbours : 500;
+    p.recent = p.recent ? p.recent : 1000;
+    p.neighbours = p.neighbours ? p.neighbours : 200;
     p.l1 = p.l1 != 0 ? p.l1 : 1.25f;
     p.l2 = p.l2 != 0 ? p.l2 : 2;
     p.l3 = p.l3 != 0 ? p.l3 : 5;
@@ -217,7 +221,7 @@ uint64_t sessionknn_estimate_bytes(uint64_t events, uint64_t items)
 uint64_t sessionknn_scratch_estimate_bytes(uint64_t events, uint64_t items)
 {
     return kept_of(events) / 2 * (sizeof(struct met) + sizeof(uint32_t)) +
-           items * (sizeof(float) + 2 * sizeof(uint32_t)) + 64 * 1024;
+           items * (sizeof(float) + 3 * sizeof(uint32_t)) + 64 * 1024;
 }
 
 /* ---- asking ---- */
@@ -234,8 +238,9 @@ struct sessionknn_scratch *sessionknn_scratch_new(const struct sessionknn *k, st
         MEM_ZNEW(s->score, k->item_count);
         MEM_NEW(s->item, k->item_count);
         MEM_ZNEW(s->seen, k->item_count);
+        MEM_ZNEW(s->wanted, k->item_count);
         MEM_NEW(s->nearest, k->params.neighbours);
-        if (s->met && s->met_list && s->score && s->item && s->seen && s->nearest)
+        if (s->met && s->met_list && s->score && s->item && s->seen && s->wanted && s->nearest)
             return s;
     }
     sessionknn_scratch_free(s);
@@ -267,6 +272,7 @@ void sessionknn_scratch_free(struct sessionknn_scratch *s)
     free(s->score);
     free(s->item);
     free(s->seen);
+    free(s->wanted);
     free(s->nearest);
     free(s);
 }
@@ -298,10 +304,14 @@ static void meet_sessions(const struct sessionknn *k, const uint32_t *context, u
         uint32_t item = context[place - 1];
         assert(item < k->item_count);
         float weight = place_weight(&k->params, place, length);
-        if (s->seen[item] == s->question || !(weight > 0))
+        if (k->boost && weight < SESSIONKNN_WEIGHT_LEAST)
+            break;
+        if (s->seen[item] == s->question)
             continue;
         s->seen[item] = s->question;
-        for (uint64_t x = k->by_start[item]; x < k->by_start[item + 1]; x++) {
+        uint64_t end = k->by_start[item + 1];
+        for (uint64_t x = k->by_start[item]; x < end; x++) {
+            __builtin_prefetch(&s->met[k->session[x + AHEAD < end ? x + AHEAD : x]], 1);
             struct met *met = &s->met[k->session[x]];
             if (met->likeness == 0) {
                 met->steps = length - place + 1;
@@ -319,6 +329,10 @@ static uint32_t find_nearest(const struct sessionknn *k, struct sessionknn_scrat
     topk_init(&best, s->nearest, k->params.neighbours);
     for (uint32_t x = 0; x < s->met_count; x++) {
         uint32_t session = s->met_list[x];
+        uint32_t ahead = s->met_list[x + AHEAD < s->met_count ? x + AHEAD : x];
+        __builtin_prefetch(&s->met[ahead], 1);
+        if (k->boost)
+            __builtin_prefetch(&k->boost[ahead]);
         float likeness = s->met[session].likeness;
         if (k->boost)
             likeness *= k->boost[session];
@@ -380,6 +394,16 @@ static void mask(struct sessionknn_scratch *s, uint32_t item)
     }
 }
 
+/* First where the session stands, then the session. */
+static void prefetch_neighbour(const struct sessionknn *k, const struct sessionknn_scratch *s,
+                               uint32_t x, uint32_t count)
+{
+    if (x + AHEAD < count)
+        __builtin_prefetch(&k->start[s->nearest[x + AHEAD].item]);
+    if (x + AHEAD / 2 < count)
+        __builtin_prefetch(&k->item[k->start[s->nearest[x + AHEAD / 2].item]]);
+}
+
 void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_t length,
                     struct sessionknn_scratch *s, struct sessionknn_answer *out)
 {
@@ -390,6 +414,7 @@ void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_
     float scale = 1 / (k->boost ? sqrtf((float)length) : (float)length);
     for (uint32_t x = 0; x < neighbours; x++) {
         struct topk_entry *neighbour = &s->nearest[x];
+        prefetch_neighbour(k, s, x, neighbours);
         neighbour->score *= scale;
         if (k->params.form == SESSIONKNN_VMIS)
             hear_vmis(k, neighbour, s);
@@ -409,15 +434,19 @@ void sessionknn_ask(const struct sessionknn *k, const uint32_t *context, uint32_
                                       .neighbours = neighbours};
 }
 
-uint32_t sessionknn_holders(const struct sessionknn *k, const struct sessionknn_scratch *s,
-                            uint32_t item)
+void sessionknn_holders(const struct sessionknn *k, struct sessionknn_scratch *s,
+                        const uint32_t *item, uint32_t count, uint32_t *holders)
 {
-    uint32_t holders = 0;
-    for (uint32_t n = 0; n < s->nearest_count; n++) {
-        uint64_t x = k->start[s->nearest[n].item], end = k->start[s->nearest[n].item + 1];
-        while (x < end && k->item[x] != item) /* its last place has no flag */
-            x++;
-        holders += x < end;
+    for (uint32_t n = 0; n < count; n++) {
+        holders[n] = 0;
+        s->wanted[item[n]] = n + 1;
     }
-    return holders;
+    for (uint32_t n = 0; n < s->nearest_count && count > 0; n++) {
+        uint32_t session = s->nearest[n].item;
+        for (uint64_t x = k->start[session]; x < k->start[session + 1]; x++)
+            if (!(k->item[x] & SESSIONKNN_AGAIN) && s->wanted[k->item[x]])
+                holders[s->wanted[k->item[x]] - 1]++;
+    }
+    for (uint32_t n = 0; n < count; n++)
+        s->wanted[item[n]] = 0;
 }

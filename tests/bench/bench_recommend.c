@@ -1,6 +1,6 @@
 /* What one answer costs: recommend() on a made-up model of 1e5 items, 200 neighbours of each, 3e5
- * rules, Zipf popularity and a full catalogue, for baskets of 1 to 50 items and histories of 50, by
- * the default recipe.
+ * rules, Zipf popularity, visits of 1e6 events and a full catalogue, for baskets of 1 to 50 items,
+ * histories of 50 and sessions of 1 to 50, by the default recipe.
  * Half of a basket's items lie near each other, half are drawn by popularity. Also /rules on the
  * same model: pages with and without conditions.
  *
@@ -19,6 +19,8 @@
 #include <string.h>
 
 #define BASKETS 2000000u
+#define EVENTS  1000000u
+#define LONGEST 40  /* events of a visit; 5 on average */
 #define NEAR    400 /* items of one corner of the shop */
 
 struct world {
@@ -128,6 +130,28 @@ static void make_rows(struct world *w, struct matrix *s)
     free(seen);
 }
 
+/* Visits are like baskets: half of a corner of the shop, half what is popular. */
+static void make_visits(struct world *w)
+{
+    struct error err = ERROR_INIT;
+    struct histories rows = {.item_count = w->items};
+    if (!MEM_ZNEW(rows.start, EVENTS + 1) || !MEM_NEW(rows.item, EVENTS + LONGEST))
+        fail("out of memory");
+    for (uint64_t at = 0; at < EVENTS; rows.start[++rows.count] = at) {
+        uint32_t corner = popular_item(w), length = 2;
+        while (length < LONGEST && rng_below(&w->r, 4))
+            length++;
+        for (uint32_t x = 0; x < length; x++)
+            rows.item[at++] = x % 2 ? popular_item(w) : near_item(w, corner);
+    }
+    w->m->visit_count = rows.count;
+    w->m->visits = mem_copy(w->m->popularity.orders_all, w->items * sizeof *w->m->visits);
+    if (!w->m->visits)
+        fail("out of memory");
+    must(sessionknn_build(&rows, NULL, &w->m->neighbours, &err), &err);
+    histories_deinit(&rows);
+}
+
 static int ascending(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -217,6 +241,7 @@ static void make_world(struct world *w, uint32_t items, uint32_t neighbours)
         fail("out of memory");
     for (int k = 0; k < MATRIX_COUNT; k++)
         make_rows(w, &w->m->matrices[k]);
+    make_visits(w);
     make_rules(w);
     make_catalog(w);
     uint64_t begin = clock_mono_ns();
@@ -337,6 +362,14 @@ static void recommend_all(struct world *w, uint32_t questions)
     time_answers(w, "similar_1", q, 1, questions);
     q.surface = SURFACE_PERSONAL;
     time_answers(w, "personal_50", q, 50, questions);
+    q.surface = SURFACE_SESSION;
+    time_answers(w, "session_1", q, 1, questions);
+    time_answers(w, "session_5", q, 5, questions);
+    time_answers(w, "session_50", q, 50, questions);
+    q.explain = true;
+    time_answers(w, "session_5_explain", q, 5, questions);
+    q.limit = LIMIT_ANSWER_ITEMS;
+    time_answers(w, "session_5_explain_500", q, 5, questions);
 }
 
 /* Orders since the training, like the baskets asked for, at the limit of the overlay; what putting

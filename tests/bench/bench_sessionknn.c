@@ -87,8 +87,11 @@ int main(void)
     printf("result sessionknn.clicks %llu clicks\n", (unsigned long long)rows.start[SESSIONS]);
     ask(&rows, "vmis_k100_m500",
         &(struct sessionknn_params){SESSIONKNN_VMIS, .recent = 500, .neighbours = 100});
-    ask(&rows, "vmis_k500_m5000", &(struct sessionknn_params){.form = SESSIONKNN_VMIS});
-    ask(&rows, "stan_k500_m5000", &(struct sessionknn_params){.form = SESSIONKNN_STAN});
+    ask(&rows, "vmis_k500_m5000",
+        &(struct sessionknn_params){SESSIONKNN_VMIS, .recent = 5000, .neighbours = 500});
+    ask(&rows, "stan_k500_m5000",
+        &(struct sessionknn_params){SESSIONKNN_STAN, .recent = 5000, .neighbours = 500});
+    ask(&rows, "stan_served", &(struct sessionknn_params){.form = SESSIONKNN_STAN});
     histories_deinit(&rows);
     return 0;
 }

@@ -558,7 +558,7 @@ static void hear_neighbours(struct state *s)
     sessionknn_ask(k, known, count, scratch, &answer);
     for (uint32_t i = 0; i < s->m->item_count; i++) {
         s->neighbours[i] = answer.count ? weight * answer.score[i] / answer.most : 0;
-        s->holders[i] = sessionknn_holders(k, scratch, i);
+        sessionknn_holders(k, scratch, &i, 1, &s->holders[i]);
     }
     sessionknn_scratch_free(scratch);
 }

@@ -91,7 +91,8 @@ static void plain_score(const struct plain *p, const struct sessionknn_params *q
         double sum = 0;
         for (uint32_t i = 0; i < ITEMS; i++) {
             uint32_t place = last_place(context, length, i);
-            if (!place || !last_place(p->row[r], p->length[r], i) || !is_recent(p, r, i, q->recent))
+            if (!place || (!vmis && exp(((double)place - length) / q->l1) < .001) ||
+                !last_place(p->row[r], p->length[r], i) || !is_recent(p, r, i, q->recent))
                 continue;
             sum += vmis ? place : exp(((double)place - length) / q->l1);
             newest[r] = place > newest[r] ? place : newest[r];
@@ -271,7 +272,10 @@ static bool row_has(const struct plain *p, uint32_t row, uint32_t item)
 static void holders_are_the_sessions_that_spoke_and_have_it(void **state)
 {
     struct made m;
+    uint32_t all[ITEMS], got[ITEMS];
     (void)state;
+    for (uint32_t i = 0; i < ITEMS; i++)
+        all[i] = i;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct sessionknn k;
         struct plain plain;
@@ -292,8 +296,11 @@ static void holders_are_the_sessions_that_spoke_and_have_it(void **state)
                     holders[i] += row_has(&plain, r, i);
             }
             assert_int_equal(answer.neighbours, spoke);
-            for (uint32_t i = 0; i < ITEMS; i++)
-                assert_int_equal(sessionknn_holders(&k, s, i), holders[i]);
+            sessionknn_holders(&k, s, all, ITEMS, got);
+            assert_memory_equal(got, holders, sizeof got);
+            sessionknn_holders(&k, s, &a, 1, got); /* in any number and order */
+            assert_int_equal(got[0], holders[a]);
+            sessionknn_holders(&k, s, NULL, 0, NULL);
         }
         sessionknn_scratch_free(s);
         sessionknn_deinit(&k);
