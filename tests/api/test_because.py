@@ -214,3 +214,26 @@ def test_what_is_said_of_past_visits_is_so(start, tmp_path):
             assert why["count"] == count > 0 and why["support"] == pytest.approx(count / len(speak))
             told += 1
     assert told > 100
+
+
+def test_models_with_and_without_past_visits_take_turns(start, tmp_path):
+    """A rollback answers as before it, whatever the loops' memory was made for."""
+    shop, data, _ = trained_shop(tmp_path, 6, 20, 60, 200)
+    server = start(data=data)
+    asked = {"surface": "session", "items": ",".join(shop.items[:3]), "limit": 50}
+
+    def answer():
+        return [(s["item_id"], s["score"], s["because"]) for s in server.get("/recommend", params=asked).json()["items"]]
+
+    answers = {1: answer()}
+    for number, visits in ((2, 300), (3, 40)):
+        server.ingest(*({"event": "view", "session_id": f"m{number}s{n}", "timestamp": START + 3600 * n + step,
+                         "item_id": f"seen{(n + step) % 90}" if number == 3 else shop.items[(n + step) % 60]}
+                        for n in range(visits) for step in range(4)))
+        assert server.wait_job(server.post("/train").json()["id"])["state"] == "done"
+        answers[number] = answer()
+    assert any(why["kind"] == "visits" for _, _, why in answers[2])
+    for number in (1, 3, 2, 1, 2, 3, 3, 1):
+        assert server("PUT", "/models/live", json={"id": number}).status_code == 200
+        for _ in range(8):  # on whichever loop
+            assert answer() == answers[number]

@@ -324,6 +324,49 @@ static void a_recipe_with_a_number_out_of_range_is_refused(void **state)
     tinyshop_free(&t);
 }
 
+/* The value at an index of a part becomes another one. */
+static void visits_refused_with(struct parts *p, const char *name, uint64_t x, size_t size,
+                                uint64_t bad, const char *said)
+{
+    unsigned char *at = part_of(p, name)->bytes + x * size;
+    struct error err = ERROR_INIT;
+    uint64_t old = 0;
+    memcpy(&old, at, size);
+    memcpy(at, &bad, size);
+    assert_null(load(p, &err));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    assert_non_null(strstr(err.text, said));
+    memcpy(at, &old, size);
+}
+
+static void past_visits_that_do_not_fit_are_refused(void **state)
+{
+    struct tinyshop t;
+    struct parts parts;
+    (void)state;
+    new_shop(&t, &parts, 10);
+    const struct sessionknn *k = &t.m->neighbours;
+    uint32_t last = k->session_count;
+    assert_true(last > 3);
+    const char *start = "neighbours.start", *item = "neighbours.item";
+    const char *ends = "past visits end elsewhere", *items = "past visits are not of its items";
+    visits_refused_with(&parts, start, 0, 8, 1, items);
+    visits_refused_with(&parts, start, 1, 8, k->start[2], items);
+    visits_refused_with(&parts, start, 1, 8, UINT64_MAX, items);
+    visits_refused_with(&parts, start, last - 1, 8, k->start[last] + 1, items);
+    visits_refused_with(&parts, start, last, 8, k->start[last] - 1, ends);
+    visits_refused_with(&parts, start, last, 8, k->start[last] + 1, ends);
+    visits_refused_with(&parts, item, 0, 4, t.m->item_count, items);
+    visits_refused_with(&parts, item, k->start[last] - 1, 4, UINT32_MAX, items);
+    struct error err = ERROR_INIT;
+    struct model *m = load(&parts, &err);
+    assert_non_null(m);
+    assert_int_equal(m->neighbours.session_count, last);
+    model_unref(m);
+    parts_free(&parts);
+    tinyshop_free(&t);
+}
+
 static void out_of_memory_while_loading_is_an_error(void **state)
 {
     struct tinyshop t;
@@ -431,6 +474,7 @@ int main(void)
         cmocka_unit_test(another_format_version_says_so),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
         cmocka_unit_test(a_recipe_with_a_number_out_of_range_is_refused),
+        cmocka_unit_test(past_visits_that_do_not_fit_are_refused),
         cmocka_unit_test(out_of_memory_while_loading_is_an_error),
         cmocka_unit_test(a_sink_that_fails_stops_the_saving),
         cmocka_unit_test(a_strong_rule_list_holds_every_rule_no_part_of_which_is_as_strong),
