@@ -1,35 +1,24 @@
-#include "support/reference.h"
+#include "reference_internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RULE_ITEMS 50
-
 struct scored {
     uint32_t item;
     float score;
 };
 
-struct state {
-    const struct model *m;
-    const struct catalog *c;
-    const struct query *q;
-    uint32_t context[LIMIT_QUERY_ITEMS], context_count;
-    float *neighbours; /* [items of the model] what past visits add to scores */
-    uint32_t *holders; /* [items of the model] past visits that spoke and have it */
-};
-
 static const struct model *sort_model; /* one test at a time */
 
 /* Indices of the model's items, then one for each item of the fresh orders. */
-static uint32_t index_count(const struct state *s)
+static uint32_t index_count(const struct reference_state *s)
 {
     return s->m->item_count + (s->q->fresh ? s->q->fresh->item_count : 0);
 }
 
-static const struct fresh_item *fresh_of(const struct state *s, uint32_t item)
+const struct fresh_item *reference_fresh_of(const struct reference_state *s, uint32_t item)
 {
     for (uint32_t x = 0; s->q->fresh && x < s->q->fresh->item_count; x++)
         if (s->q->fresh->items[x].item == item || s->m->item_count + x == item)
@@ -38,7 +27,7 @@ static const struct fresh_item *fresh_of(const struct state *s, uint32_t item)
 }
 
 /* False: an index of a fresh item that the model knows, or that has no orders left. */
-static bool is_item(const struct state *s, uint32_t item)
+static bool is_item(const struct reference_state *s, uint32_t item)
 {
     if (item < s->m->item_count)
         return true;
@@ -46,31 +35,31 @@ static bool is_item(const struct state *s, uint32_t item)
     return f->item == DICT_NONE && f->orders > 0;
 }
 
-static uint32_t slot_of(const struct state *s, uint32_t item)
+static uint32_t slot_of(const struct reference_state *s, uint32_t item)
 {
-    return item < s->m->item_count ? s->m->slot[item] : fresh_of(s, item)->slot;
+    return item < s->m->item_count ? s->m->slot[item] : reference_fresh_of(s, item)->slot;
 }
 
-static struct str name_of(const struct state *s, uint32_t item)
+static struct str name_of(const struct reference_state *s, uint32_t item)
 {
     return item < s->m->item_count ? dict_name(&s->m->items, item)
                                    : catalog_id(s->c, slot_of(s, item));
 }
 
-static uint32_t orders_of(const struct state *s, uint32_t item)
+uint32_t reference_orders_of(const struct reference_state *s, uint32_t item)
 {
-    const struct fresh_item *f = fresh_of(s, item);
+    const struct fresh_item *f = reference_fresh_of(s, item);
     return (item < s->m->item_count ? s->m->popularity.orders_all[item] : 0) + (f ? f->orders : 0);
 }
 
-static uint32_t orders_28d_of(const struct state *s, uint32_t item)
+uint32_t reference_orders_28d_of(const struct reference_state *s, uint32_t item)
 {
-    const struct fresh_item *f = fresh_of(s, item);
+    const struct fresh_item *f = reference_fresh_of(s, item);
     return (item < s->m->item_count ? s->m->popularity.orders_28d[item] : 0) +
            (f ? f->orders_28d : 0);
 }
 
-static uint32_t find_item(const struct state *s, struct str id)
+static uint32_t find_item(const struct reference_state *s, struct str id)
 {
     for (uint32_t i = 0; i < index_count(s); i++)
         if (is_item(s, i) && str_eq(name_of(s, i), id))
@@ -78,7 +67,7 @@ static uint32_t find_item(const struct state *s, struct str id)
     return UINT32_MAX;
 }
 
-static bool among(const uint32_t *items, uint32_t count, uint32_t item)
+bool reference_among(const uint32_t *items, uint32_t count, uint32_t item)
 {
     for (uint32_t x = 0; x < count; x++)
         if (items[x] == item)
@@ -86,7 +75,7 @@ static bool among(const uint32_t *items, uint32_t count, uint32_t item)
     return false;
 }
 
-static void resolve(struct state *s, struct reference *out)
+static void resolve(struct reference_state *s, struct reference *out)
 {
     for (uint32_t x = 0; x < s->q->item_count; x++) {
         uint32_t item = find_item(s, s->q->items[x]);
@@ -96,7 +85,7 @@ static void resolve(struct state *s, struct reference *out)
         if (item != UINT32_MAX && later && s->q->surface == SURFACE_SESSION)
             continue;
         if (item != UINT32_MAX) {
-            if (!among(s->context, s->context_count, item))
+            if (!reference_among(s->context, s->context_count, item))
                 s->context[s->context_count++] = item;
             continue;
         }
@@ -106,58 +95,6 @@ static void resolve(struct state *s, struct reference *out)
         if (!repeated)
             out->unknown[out->answer.unknown_count++] = x;
     }
-}
-
-static float wilson(double hits, double trials)
-{
-    double z = 1.959963984540054, n = trials, p = hits / n;
-    double middle = p + z * z / (2 * n);
-    double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    return (float)((middle - half) / (1 + z * z / n));
-}
-
-static bool rule_subset(const struct rules *r, uint32_t rule, const uint32_t *items, uint32_t count)
-{
-    for (uint64_t e = r->start[rule]; e < r->start[rule + 1]; e++)
-        if (!among(items, count, r->antecedent[e]))
-            return false;
-    return true;
-}
-
-/* No shorter rule inside this one is as strong. */
-static bool undominated(const struct rules *r, uint32_t rule)
-{
-    uint32_t length = (uint32_t)(r->start[rule + 1] - r->start[rule]);
-    float strength = wilson(r->both[rule], r->body[rule]);
-    for (uint32_t x = 0; x < r->count; x++)
-        if (x != rule && r->consequent[x] == r->consequent[rule] &&
-            r->start[x + 1] - r->start[x] < length &&
-            rule_subset(r, x, r->antecedent + r->start[rule], length) &&
-            wilson(r->both[x], r->body[x]) >= strength)
-            return false;
-    return true;
-}
-
-/* The strongest rule from the context to the item that the carrier is part of; UINT32_MAX: none. */
-static uint32_t strongest_rule(const struct state *s, uint32_t item, uint32_t carrier)
-{
-    const struct rules *r = &s->m->rules;
-    uint32_t count = s->context_count < RULE_ITEMS ? s->context_count : RULE_ITEMS;
-    const uint32_t *items = s->context + s->context_count - count;
-    uint32_t best = UINT32_MAX;
-    float most = 0;
-    for (uint32_t x = 0; x < r->count; x++) {
-        uint32_t length = (uint32_t)(r->start[x + 1] - r->start[x]);
-        if (r->consequent[x] != item || !rule_subset(r, x, items, count) || !undominated(r, x) ||
-            !among(r->antecedent + r->start[x], length, carrier))
-            continue;
-        float strength = wilson(r->both[x], r->body[x]);
-        if (strength > most) {
-            most = strength;
-            best = x;
-        }
-    }
-    return best;
 }
 
 static int by_popularity(uint32_t a, uint32_t b)
@@ -173,7 +110,7 @@ static int by_popularity(uint32_t a, uint32_t b)
     return str_cmp(dict_name(&sort_model->items, a), dict_name(&sort_model->items, b));
 }
 
-static enum mix_kind mix_of(const struct state *s)
+static enum mix_kind mix_of(const struct reference_state *s)
 {
     return s->q->surface == SURFACE_SESSION   ? MIX_SESSION
            : s->q->surface == SURFACE_SIMILAR ? MIX_SIMILAR
@@ -181,14 +118,14 @@ static enum mix_kind mix_of(const struct state *s)
 }
 
 /* What an entry of the item t steps from the end of the context counts; 0: not felt any more. */
-static float entry_share(const struct state *s, int k, uint32_t t)
+float reference_entry_share(const struct reference_state *s, int k, uint32_t t)
 {
     const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
     float left = powf(mix->decay[k], (float)t);
     return left < 1e-3f ? 0 : mix->weight[k] * left;
 }
 
-static float prior_of(const struct state *s, uint32_t item)
+float reference_prior_of(const struct reference_state *s, uint32_t item)
 {
     const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
     const struct popularity *p = &s->m->popularity;
@@ -204,21 +141,21 @@ static float prior_of(const struct state *s, uint32_t item)
 }
 
 /* Items with more of a prior, or as much of it and more popular. */
-static bool among_best_priors(const struct state *s, uint32_t item)
+static bool among_best_priors(const struct reference_state *s, uint32_t item)
 {
     const struct mix *mix = &s->m->recipe.mixes[mix_of(s)];
     if ((mix->popular == 0 && mix->recent == 0) || item >= s->m->item_count)
         return false;
-    float own = prior_of(s, item);
+    float own = reference_prior_of(s, item);
     uint32_t before = 0;
     for (uint32_t i = 0; i < s->m->item_count; i++) {
-        float other = prior_of(s, i);
+        float other = reference_prior_of(s, i);
         before += other > own || (other == own && by_popularity(i, item) < 0);
     }
     return before < PRIOR_BEST_MAX;
 }
 
-static uint64_t entry_of(const struct csr *rows, uint32_t i, uint32_t j)
+uint64_t reference_entry_of(const struct csr *rows, uint32_t i, uint32_t j)
 {
     if (i >= rows->rows)
         return UINT64_MAX;
@@ -233,18 +170,18 @@ static double shrunk_cosine(double both, double n_a, double n_b)
     return both > 0 ? both / sqrt(n_a * n_b) * both / (both + 2) : 0;
 }
 
-static uint32_t both_of_rows(const struct state *s, uint32_t i, uint32_t j)
+static uint32_t both_of_rows(const struct reference_state *s, uint32_t i, uint32_t j)
 {
     const struct matrix *matrix = &s->m->matrices[MATRIX_ORDERS];
-    uint64_t e = entry_of(&matrix->rows, i, j);
+    uint64_t e = reference_entry_of(&matrix->rows, i, j);
     return e == UINT64_MAX ? 0 : matrix->both[e];
 }
 
 /* What fresh orders of both add to the carrier's part of the score; 0: too few of them. */
-static float fresh_share(const struct state *s, uint32_t t, uint32_t item)
+float reference_fresh_share(const struct reference_state *s, uint32_t t, uint32_t item)
 {
     uint32_t carrier = s->context[s->context_count - 1 - t];
-    const struct fresh_item *a = fresh_of(s, carrier), *b = fresh_of(s, item);
+    const struct fresh_item *a = reference_fresh_of(s, carrier), *b = reference_fresh_of(s, item);
     if (!a || !b || a == b)
         return 0;
     const struct fresh_item *items = s->q->fresh->items;
@@ -255,12 +192,13 @@ static float fresh_share(const struct state *s, uint32_t t, uint32_t item)
         trained = both_of_rows(s, b->item, a->item);
     if (both < (known ? 3 : 1))
         return 0;
-    double now = shrunk_cosine((double)trained + both, orders_of(s, carrier), orders_of(s, item));
+    double now = shrunk_cosine((double)trained + both, reference_orders_of(s, carrier),
+                               reference_orders_of(s, item));
     double gain = now - shrunk_cosine(trained, a->trained, b->trained);
     float scale = 0;
     for (int k = 0; k < MATRIX_COUNT; k++)
-        if (entry_share(s, k, t) > 0)
-            scale += entry_share(s, k, t) * s->q->fresh->scale[k];
+        if (reference_entry_share(s, k, t) > 0)
+            scale += reference_entry_share(s, k, t) * s->q->fresh->scale[k];
     return gain > 0 ? scale * (float)gain : 0;
 }
 
@@ -289,7 +227,7 @@ static float nearness(struct str a, struct str b)
     return (float)shared / (float)(m > n ? m : n);
 }
 
-static float category_factor(const struct state *s, uint32_t item)
+static float category_factor(const struct reference_state *s, uint32_t item)
 {
     const struct catalog_item *own = catalog_at(s->c, slot_of(s, item));
     float nearest = 0;
@@ -308,22 +246,22 @@ static float category_factor(const struct state *s, uint32_t item)
 }
 
 /* False: nothing has the item, or more speaks against it than for it. */
-static bool score_item(const struct state *s, uint32_t item, float *score)
+static bool score_item(const struct reference_state *s, uint32_t item, float *score)
 {
     bool touched = false;
-    *score = prior_of(s, item);
+    *score = reference_prior_of(s, item);
     for (int k = 0; k < MATRIX_COUNT; k++) {
         for (uint32_t t = 0; t < s->context_count; t++) {
             const struct csr *rows = &s->m->matrices[k].rows;
-            uint64_t e = entry_of(rows, s->context[s->context_count - 1 - t], item);
-            if (e == UINT64_MAX || entry_share(s, k, t) == 0)
+            uint64_t e = reference_entry_of(rows, s->context[s->context_count - 1 - t], item);
+            if (e == UINT64_MAX || reference_entry_share(s, k, t) == 0)
                 continue;
             touched = true;
-            *score += entry_share(s, k, t) * rows->value[e];
+            *score += reference_entry_share(s, k, t) * rows->value[e];
         }
     }
     for (uint32_t t = 0; t < s->context_count; t++) {
-        float share = fresh_share(s, t, item);
+        float share = reference_fresh_share(s, t, item);
         touched = touched || share > 0;
         *score += share;
     }
@@ -346,7 +284,7 @@ static bool one_of_attributes(const struct catalog_item *item, const struct attr
     return found;
 }
 
-static enum drop why_not(const struct state *s, uint32_t item)
+static enum drop why_not(const struct reference_state *s, uint32_t item)
 {
     const struct filter *f = &s->q->filter;
     struct str id = name_of(s, item);
@@ -383,7 +321,7 @@ static int compare_scored(const void *a, const void *b)
     return by_popularity(x->item, y->item);
 }
 
-static void take_best(const struct state *s, struct scored *all, uint32_t count,
+static void take_best(const struct reference_state *s, struct scored *all, uint32_t count,
                       struct reference *out)
 {
     qsort(all, count, sizeof *all, compare_scored);
@@ -413,131 +351,36 @@ static void scores_of_sums(struct reference *out)
 }
 
 /* Trending items are sorted by the trend itself; their score is made of it afterwards. */
-static uint32_t list_trending(const struct state *s, struct scored *all)
+static uint32_t list_trending(const struct reference_state *s, struct scored *all)
 {
     const struct popularity *p = &s->m->popularity;
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->m->item_count; i++)
-        if (!among(s->context, s->context_count, i) && p->orders_7d[i] > 0 && p->trend[i] > 0)
+        if (!reference_among(s->context, s->context_count, i) && p->orders_7d[i] > 0 &&
+            p->trend[i] > 0)
             all[count++] = (struct scored){i, p->trend[i]};
     return count;
 }
 
-static uint32_t list_popular(const struct state *s, struct scored *all)
+static uint32_t list_popular(const struct reference_state *s, struct scored *all)
 {
     uint32_t count = 0;
     double baskets = s->m->basket_count + (s->q->fresh ? s->q->fresh->order_count : 0.0), best = 0;
     for (uint32_t i = 0; i < index_count(s); i++)
-        best = is_item(s, i) && orders_28d_of(s, i) > best ? orders_28d_of(s, i) : best;
+        best = is_item(s, i) && reference_orders_28d_of(s, i) > best ? reference_orders_28d_of(s, i)
+                                                                     : best;
     for (uint32_t i = 0; i < index_count(s); i++) {
-        if (!is_item(s, i) || among(s->context, s->context_count, i))
+        if (!is_item(s, i) || reference_among(s->context, s->context_count, i))
             continue;
-        double all_time = orders_of(s, i) / (baskets + 1);
-        all[count++] = (struct scored){i, (float)((orders_28d_of(s, i) + all_time) / (best + 1))};
+        double all_time = reference_orders_of(s, i) / (baskets + 1);
+        all[count++] =
+            (struct scored){i, (float)((reference_orders_28d_of(s, i) + all_time) / (best + 1))};
     }
     return count;
 }
 
-static void because_rule(const struct state *s, uint32_t rule, struct because *b)
-{
-    const struct rules *r = &s->m->rules;
-    *b = (struct because){.kind = BECAUSE_RULE, .source = "rule"};
-    for (uint64_t e = r->start[rule]; e < r->start[rule + 1]; e++)
-        b->items[b->item_count++] = r->antecedent[e];
-    b->count = r->both[rule];
-}
-
-static void because_popular(const struct state *s, uint32_t item, struct because *b)
-{
-    uint32_t recent = orders_28d_of(s, item);
-    *b = (struct because){.kind = BECAUSE_POPULAR,
-                          .source = recent ? "orders_28d" : "orders_all",
-                          .count = recent ? recent : orders_of(s, item)};
-}
-
-/* Fresh orders with both; 0 without fresh orders. */
-static uint32_t fresh_count(const struct state *s, uint32_t i, uint32_t j)
-{
-    const struct fresh_item *a = fresh_of(s, i), *b = fresh_of(s, j);
-    if (!a || !b)
-        return 0;
-    return fresh_both(s->q->fresh, (uint32_t)(a - s->q->fresh->items),
-                      (uint32_t)(b - s->q->fresh->items));
-}
-
-/* The entry that adds the most to the score, more than popularity does; none: popular. */
-static void because_carrier(const struct state *s, uint32_t item, struct because *b)
-{
-    float most = prior_of(s, item);
-    because_popular(s, item, b);
-    for (int k = 0; k < MATRIX_COUNT; k++) {
-        for (uint32_t t = 0; t < s->context_count; t++) {
-            const struct matrix *matrix = &s->m->matrices[k];
-            uint32_t carrier = s->context[s->context_count - 1 - t];
-            uint64_t e = entry_of(&matrix->rows, carrier, item);
-            if (e == UINT64_MAX || entry_share(s, k, t) * matrix->rows.value[e] <= most)
-                continue;
-            most = entry_share(s, k, t) * matrix->rows.value[e];
-            *b = (struct because){
-                .kind = k == MATRIX_NEXT || k == MATRIX_VISITS ? BECAUSE_AFTER : BECAUSE_NEIGHBOUR,
-                .items = {carrier},
-                .item_count = 1,
-                .count =
-                    matrix->both[e] +
-                    (k == MATRIX_ORDERS || k == MATRIX_ALIKE ? fresh_count(s, carrier, item) : 0),
-                .source = matrix_name((enum matrix_kind)k)};
-            if (matrix->both[e] > 0)
-                continue;
-            b->kind = BECAUSE_TASTE;
-            b->source = "buyers";
-            b->count = s->m->buyers[item];
-        }
-    }
-    for (uint32_t t = 0; t < s->context_count; t++) {
-        uint32_t carrier = s->context[s->context_count - 1 - t];
-        if (fresh_share(s, t, item) <= most)
-            continue;
-        most = fresh_share(s, t, item);
-        *b = (struct because){.kind = BECAUSE_NEIGHBOUR,
-                              .items = {carrier},
-                              .item_count = 1,
-                              .count = fresh_count(s, carrier, item),
-                              .source = "fresh"};
-    }
-    if (item < s->m->item_count && s->neighbours[item] > most)
-        *b = (struct because){
-            .kind = BECAUSE_VISITS, .source = "neighbours", .count = s->holders[item]};
-}
-
-static void because_context(const struct state *s, uint32_t item, struct because *b)
-{
-    because_carrier(s, item, b);
-    if (s->q->surface != SURFACE_BASKET || b->kind == BECAUSE_POPULAR)
-        return;
-    uint32_t rule = strongest_rule(s, item, b->items[0]);
-    if (rule != UINT32_MAX)
-        because_rule(s, rule, b);
-}
-
-static void explain_all(const struct state *s, enum surface answered, struct reference *out)
-{
-    for (uint32_t x = 0; x < out->answer.count; x++) {
-        uint32_t item = out->items[x].item;
-        struct because *b = &out->items[x].because;
-        const struct popularity *p = &s->m->popularity;
-        if (answered == SURFACE_BASKET || answered == SURFACE_SIMILAR ||
-            answered == SURFACE_SESSION)
-            because_context(s, item, b);
-        else if (answered == SURFACE_TRENDING)
-            *b = (struct because){
-                .kind = BECAUSE_TREND, .source = "orders_7d", .count = p->orders_7d[item]};
-        else
-            because_popular(s, item, b);
-    }
-}
-
 /* Past visits are heard by the learner's own words: it has a plain reference of its own. */
-static void hear_neighbours(struct state *s)
+static void hear_neighbours(struct reference_state *s)
 {
     const struct sessionknn *k = &s->m->neighbours;
     float weight = s->m->recipe.mixes[MIX_SESSION].neighbours;
@@ -566,13 +409,13 @@ static void hear_neighbours(struct state *s)
 void reference_recommend(const struct model *m, const struct catalog *c, const struct query *q,
                          struct reference *out)
 {
-    struct state *s = calloc(1, sizeof *s);
+    struct reference_state *s = calloc(1, sizeof *s);
     struct scored *all = calloc(m->item_count + (q->fresh ? q->fresh->item_count : 0), sizeof *all);
     if (!s || !all) {
         fprintf(stderr, "reference: out of memory\n");
         abort();
     }
-    *s = (struct state){.m = m, .c = c, .q = q};
+    *s = (struct reference_state){.m = m, .c = c, .q = q};
     sort_model = m;
     memset(out, 0, sizeof *out);
     out->answer.surface = q->surface;
@@ -583,7 +426,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
     uint32_t count = 0;
     if (needs_context)
         for (uint32_t i = 0; i < index_count(s); i++)
-            if (is_item(s, i) && !among(s->context, s->context_count, i) &&
+            if (is_item(s, i) && !reference_among(s->context, s->context_count, i) &&
                 score_item(s, i, &all[count].score))
                 all[count++].item = i;
     if (!needs_context)
@@ -609,7 +452,7 @@ void reference_recommend(const struct model *m, const struct catalog *c, const s
         take_best(s, all, list_popular(s, all), out);
     }
     if (q->explain)
-        explain_all(s, answered, out);
+        reference_explain(s, answered, out);
     out->answer.items = out->items;
     out->answer.unknown = out->unknown;
     free(all);
