@@ -38,8 +38,12 @@ static void print_because(const struct shop *shop, const struct model *m, const 
     bool of_shoppers =
         b->source && (!strcmp(b->source, matrix_name(MATRIX_SHOPPERS)) ||
                       !strcmp(b->source, matrix_name(MATRIX_NEXT)) || b->kind == BECAUSE_TASTE);
-    bool of_visits =
-        b->kind == BECAUSE_VISITS || (b->source && !strcmp(b->source, matrix_name(MATRIX_VISITS)));
+    bool of_visits = b->source && !strcmp(b->source, matrix_name(MATRIX_VISITS));
+    if (b->kind == BECAUSE_VISITS) {
+        printf(": %llu of the %.0f most like this one\n", (unsigned long long)b->count,
+               (double)b->count / b->support);
+        return;
+    }
     printf(": %llu %s", (unsigned long long)b->count,
            of_visits     ? "visits"
            : of_shoppers ? "shoppers"

@@ -57,7 +57,7 @@ static const struct command commands[] = {
     {"recommend",
      "basketd recommend [OPTIONS] [ITEM…]",
      "what goes with these items?",
-     "  --surface NAME                   basket (default), similar, trending or popular\n"
+     "  --surface NAME                   basket (default), similar, session, trending or popular\n"
      "  --limit N                        suggestions (default 10)\n",
      {NULL},
      cmd_recommend,

@@ -215,6 +215,7 @@ static int step_visits(struct build *b, struct build_step *cost, struct error *e
     b->m->visit_count = visits->count;
     if (b->m->recipe.mixes[MIX_SESSION].neighbours > 0)
         rc = sessionknn_build(visits, NULL, &b->m->neighbours, err);
+    cost->bytes += sessionknn_bytes(&b->m->neighbours);
     return rc ? rc : count_histories(visits, b->m->item_count, &b->m->visits, err);
 }
 

@@ -141,6 +141,9 @@ static int make(struct visiting *v, struct error *err)
         if (!find_places(v, visit))
             return out_of_memory(err);
     c->split->unasked_orders = v->silent;
+    if (c->visit_begin == c->visit_end)
+        return error_set(err, ERR_INVALID,
+                         "there is nothing to test with: no visit is of the time kept for it");
     if (v->place.count == 0)
         return error_set(err, ERR_INVALID,
                          "there is nothing to test with: of %u visits kept for it none goes on "

@@ -4,6 +4,7 @@ import collections
 import datetime
 import json
 import random
+import re
 
 import pytest
 
@@ -198,6 +199,8 @@ def test_what_is_said_of_past_visits_is_so(start, tmp_path):
         + "\n" for n, visit in enumerate(visits) for step, item in enumerate(visit)))
     run("import", "--data", data, tmp_path / "events.ndjson")
     run("train", "--data", data, "--rehearse=false", "--min-support", "3")
+    printed = run("recommend", "--data", data, "--surface", "session", *shop.items[:3]).stdout
+    assert re.search(r"^ {8}visits: \d+ of the \d+ most like this one$", printed, re.M), printed
     server = start(data=data)
     told = 0
     for _ in range(60):
