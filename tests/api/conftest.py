@@ -15,6 +15,7 @@ import requests
 from contract import contract
 
 PROGRAM = os.environ.get("BASKETD") or str(pathlib.Path("build/release/basketd").resolve())
+SANITIZED = any(s in PROGRAM for s in ("address", "thread"))
 SHARED = pathlib.Path("../shared/data")
 
 

@@ -5,9 +5,7 @@ import random
 
 import pytest
 
-from conftest import PROGRAM, SHARED, run
-
-SANITIZED = any(s in PROGRAM for s in ("address", "thread"))
+from conftest import SANITIZED, SHARED, run
 
 
 def mine(*words, **more):

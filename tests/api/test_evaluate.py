@@ -9,9 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conftest import PROGRAM, SHARED, run
-
-SANITIZED = any(s in PROGRAM for s in ("address", "thread"))
+from conftest import PROGRAM, SANITIZED, SHARED, run
 
 
 def evaluate(*words, **more):
