@@ -18,19 +18,25 @@ static void touch(const struct request *r, uint32_t item, float score)
     s->found[s->found_count++].item = item;
 }
 
+/* Whether an item was touched before is as good as chance, so it is no branch: it chooses what the
+ * entry is added to, and whether the place in the list stays. */
 static void add_row(const struct request *r, const struct csr *rows, uint32_t item, float scale)
 {
     struct scratch *s = r->s;
+    const float *prior = r->prior->of_item;
+    uint32_t stamp = s->stamp, found = s->found_count;
     if (is_new(r, item))
         return;
     for (uint64_t e = rows->start[item]; e < rows->start[item + 1]; e++) {
-        struct cell *cell = &s->cells[rows->column[e]];
-        float score = scale * rows->value[e];
-        if (cell->stamp != s->stamp)
-            touch(r, rows->column[e], score);
-        else
-            cell->score += score;
+        uint32_t j = rows->column[e];
+        struct cell *cell = &s->cells[j];
+        bool touched = cell->stamp == stamp;
+        const float sums[] = {prior ? prior[j] : 0, cell->score};
+        s->found[found].item = j;
+        found += !touched;
+        *cell = (struct cell){stamp, sums[touched] + scale * rows->value[e]};
     }
+    s->found_count = found;
 }
 
 /* A row is a few hundred bytes anywhere in a matrix far larger than the caches: it is fetched while

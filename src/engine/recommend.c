@@ -99,7 +99,8 @@ static int reserve(struct scratch *s, uint32_t items, struct error *err)
     if (items <= s->item_cap)
         return 0;
     free_arrays(s);
-    if (MEM_ZNEW(s->cells, items) && MEM_ZNEW(s->excluded, items) && MEM_NEW(s->found, items)) {
+    if (MEM_ZNEW(s->cells, items) && MEM_ZNEW(s->excluded, items) &&
+        MEM_NEW(s->found, items + 1ULL)) {
         s->item_cap = items;
         s->stamp = 0;
         return 0;

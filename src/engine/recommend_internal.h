@@ -52,7 +52,7 @@ struct scratch {
     uint32_t stamp;
     struct cell *cells;      /* [item_cap] */
     uint32_t *excluded;      /* [item_cap] stamp: excluded */
-    struct candidate *found; /* [item_cap] candidates in order of first touch */
+    struct candidate *found; /* [item_cap + 1] candidates in order of first touch */
     uint32_t context_count, unknown_count, found_count;
     uint32_t masked_count;         /* items with orders that are no candidates */
     uint32_t head_count, head_at;  /* sorted candidates and how many of them were taken */
