@@ -100,15 +100,14 @@ struct because {
     double trend;                     /* of popularity, for trend; else NAN */
     int64_t last_ms;                  /* habit: when it was last bought; else INT64_MIN */
     double gap_days; /* habit: between two purchases, on average; NAN after only one */
-    const char
-        *source; /* static, what `count` counts: "rule", "orders" and "alike": orders with
-                    both; "shoppers": shoppers who bought both; "next": shoppers who bought
-                    the suggestion after it; "buyers", for taste: shoppers who bought the
-                    suggestion; "neighbours": of the past visits most like this one, those
-                    with the suggestion, `support` being their share; "fresh": orders with both
-                    since the training, of which the shares are, too; "history": the shopper's
-                    orders of it, of the LIMIT_HISTORY_LINES newest lines; "orders_7d" for trend,
-                    "orders_28d" or, when those are 0, "orders_all" for popular */
+    /* Static, what `count` counts: "rule", "orders" and "alike": orders with both; "fresh": such
+     * orders since the training, of which the shares are, too; "shoppers": shoppers who bought
+     * both; "next": shoppers who bought the suggestion after it; "visits": those in which the
+     * suggestion came after it; "neighbours": of the past visits most like this one those with the
+     * suggestion, `support` being their share; "buyers", for taste: shoppers who bought the
+     * suggestion; "history": the shopper's orders of it, of the LIMIT_HISTORY_LINES newest lines;
+     * "orders_7d" for trend, "orders_28d" or, when those are 0, "orders_all" for popular. */
+    const char *source;
 };
 
 struct suggestion {

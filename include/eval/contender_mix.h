@@ -15,14 +15,9 @@ int contender_mix(const char *name, const struct mix *mix, struct csr rows[MATRI
  * only be deinitialized. */
 void contender_mix_rows(struct contender *c, struct csr rows[MATRIX_COUNT]);
 
-/* Where its mix weighs neighbours, one of contender_mix asks those of the split's training too, on
- * so many threads. ERR_NOMEM: what is left of it may only be deinitialized. */
-int contender_mix_neighbours(struct contender *c, const struct split *split, uint32_t threads,
-                             struct error *err) WARN_UNUSED;
-
 /* What a recipe's mix answers over rows of the split's training: its prior is made of the
- * training's popularity, its neighbours of the training's visits. Takes the rows, also on failure.
- * ERR_NOMEM. */
+ * training's popularity, its neighbours of the training's visits, asked by so many threads. Takes
+ * the rows, also on failure. ERR_NOMEM. */
 int contender_fitted(const char *name, const struct split *split, const struct mix *mix,
                      struct csr rows[MATRIX_COUNT], uint32_t threads, struct contender *out,
                      struct error *err) WARN_UNUSED;

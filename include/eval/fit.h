@@ -1,5 +1,6 @@
-/* Fitting a recipe: the shares of the learners, the weights of habit and popularity and the decays,
- * for one surface, by what ranks a validation's targets best. Pure computation; any thread.
+/* Fitting a recipe: the shares of the learners, the weights of habit, neighbours and popularity and
+ * the decays, for one surface, by what ranks a validation's targets best. Pure computation; any
+ * thread.
  *
  * The blend is linear, so a question's candidates are described once by what each ingredient of the
  * menu gives them; then shares are moved one at a time, up and down in steps that get smaller,

@@ -3,7 +3,8 @@
  * that were not over then. Then training may learn from all. Pure computation; any thread.
  *
  * Basket and personal fit the shares of their learners. Session, which has no learners of its own
- * but those of visits, fits what the matrices weigh and leaves the shares alone. */
+ * but those of visits, fits what the matrices and the past visits like it weigh and leaves the
+ * shares alone. */
 #ifndef EVAL_REHEARSAL_H
 #define EVAL_REHEARSAL_H
 

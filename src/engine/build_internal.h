@@ -8,8 +8,6 @@
 /* A history of more distinct items says little about any pair of them, and costs their square. */
 #define MAX_HISTORY_ITEMS 1000
 
-struct sources;
-uint32_t sources_keep(const struct sources *s); /* entries of each row */
 uint32_t build_neighbours(const struct build_params *p);
 struct itemset_params build_itemset_params(const struct build_params *p, uint64_t orders);
 struct rule_params build_rule_params(const struct build_params *p);

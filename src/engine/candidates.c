@@ -18,6 +18,15 @@ static void touch(const struct request *r, uint32_t item, float score)
     s->found[s->found_count++].item = item;
 }
 
+static void add(const struct request *r, uint32_t item, float score)
+{
+    struct cell *cell = &r->s->cells[item];
+    if (cell->stamp != r->s->stamp)
+        touch(r, item, score);
+    else
+        cell->score += score;
+}
+
 /* Whether an item was touched before is as good as chance, so it is no branch: it chooses what the
  * entry is added to, and whether the place in the list stays. */
 static void add_row(const struct request *r, const struct csr *rows, uint32_t item, float scale)
@@ -67,7 +76,6 @@ static void gather_matrix(const struct request *r, enum matrix_kind kind)
 /* What fresh orders add to the cosines of a context item, as if its rows had it. */
 static void add_fresh(const struct request *r, const struct fresh_item *item, float scale)
 {
-    struct scratch *s = r->s;
     for (uint32_t n = 0; n < item->partner_count; n++) {
         const struct fresh_partner *partner = &item->partners[n];
         uint32_t other = r->fresh->items[partner->other].item;
@@ -76,10 +84,7 @@ static void add_fresh(const struct request *r, const struct fresh_item *item, fl
             continue;
         if (other == DICT_NONE)
             other = r->m->item_count + partner->other;
-        if (s->cells[other].stamp != s->stamp)
-            touch(r, other, gain);
-        else
-            s->cells[other].score += gain;
+        add(r, other, gain);
     }
 }
 
@@ -96,18 +101,13 @@ static void gather_fresh(const struct request *r)
 /* What the shopper bought before, newer orders counting more. */
 static void add_habit(const struct request *r)
 {
-    struct scratch *s = r->s;
-    for (struct habit_walk w = habit_begin(r); habit_next(r, &w);) {
-        if (s->cells[w.item].stamp != s->stamp)
-            touch(r, w.item, w.weight);
-        else
-            s->cells[w.item].score += w.weight;
-    }
+    for (struct habit_walk w = habit_begin(r); habit_next(r, &w);)
+        add(r, w.item, w.weight);
 }
 
 static void add_neighbours(struct request *r)
 {
-    struct scratch *s = r->s;
+    const struct scratch *s = r->s;
     uint32_t known[CONTEXT_MAX], count = 0;
     if (!r->m->neighbours.start || !(r->mix->neighbours > 0))
         return;
@@ -117,11 +117,7 @@ static void add_neighbours(struct request *r)
     sessionknn_ask(&r->m->neighbours, known, count, s->visits, &r->visits);
     for (uint32_t x = 0; x < r->visits.count; x++) {
         uint32_t item = r->visits.item[x];
-        float score = neighbours_score(r, item);
-        if (s->cells[item].stamp != s->stamp)
-            touch(r, item, score);
-        else
-            s->cells[item].score += score;
+        add(r, item, neighbours_score(r, item));
     }
 }
 

@@ -11,7 +11,7 @@
  *   next           dataset, rules, rows, matrices so far, vectors, histories
  *   visits         dataset, rules, rows, matrices so far, vectors, histories, visits
  *   seal           dataset, the finished model (the caller holds the dataset until the end) */
-#include "build_internal.h"
+#include "sources_internal.h"
 
 #include "base/parallel.h"
 #include "engine/sources.h"
@@ -262,14 +262,11 @@ static uint64_t left_bytes(const struct shop_size *s, const struct ingredient *g
     return entries * (is_walked(g->matrix) ? ROW_ENTRY_BYTES : 8) + (items + 1) * sizeof(uint64_t);
 }
 
-/* Ridges of a matrix that differ in nothing but lambda are made together, with the first of them.
- */
+/* Ridges that share their systems are made with the first of them. */
 static bool is_made_with(const struct shop_size *s, uint32_t x, uint32_t y)
 {
-    const struct ingredient *a = &s->recipe->ingredients[x], *b = &s->recipe->ingredients[y];
-    return x == y || (is_made(s, b) && a->learner == LEARNER_RIDGE && b->learner == LEARNER_RIDGE &&
-                      a->matrix == b->matrix && a->neighbours == b->neighbours &&
-                      a->unit_power == b->unit_power && a->half_life_days == b->half_life_days);
+    const struct ingredient *g = s->recipe->ingredients;
+    return x == y || (is_made(s, &g[y]) && sources_share_systems(&g[x], &g[y]));
 }
 
 /* Softmaxes are trained beside the other learners of shoppers. */

@@ -168,6 +168,19 @@ static int no_parameter(struct str name, enum learner_kind learner, struct error
                      learner_name(learner), STR_ARG(name), known);
 }
 
+static int not_in_range(const struct parameter *p, struct str text, enum learner_kind learner,
+                        struct error *err)
+{
+    char step[40] = "";
+    if (p->step == 1)
+        snprintf(step, sizeof step, ", a whole one");
+    if (p->step > 1)
+        snprintf(step, sizeof step, ", a multiple of %u", p->step);
+    return error_set(err, ERR_INVALID, "learner %s: %s=%.*s: expected a number from %g to %g%s",
+                     learner_name(learner), p->name, STR_ARG(text), (double)p->low, (double)p->high,
+                     step);
+}
+
 /* One "name=value"; *given: a bit for each that was. */
 static int take_parameter(struct ingredient *g, struct str text, uint32_t *given, struct error *err)
 {
@@ -180,12 +193,7 @@ static int take_parameter(struct ingredient *g, struct str text, uint32_t *given
     if (!p)
         return no_parameter(name, g->learner, err);
     if (!text.ptr || !str_to_f64(text, &value) || !fits(p, value))
-        return error_set(err, ERR_INVALID, "learner %s: %s=%.*s: expected a number from %g to %g%s",
-                         learner_name(g->learner), p->name, STR_ARG(text), (double)p->low,
-                         (double)p->high,
-                         p->step > 1 ? ", a multiple of 8"
-                         : p->step   ? ", a whole one"
-                                     : "");
+        return not_in_range(p, text, g->learner, err);
     if (*given >> (p - parameters) & 1)
         return error_set(err, ERR_INVALID, "learner %s: %s is given twice",
                          learner_name(g->learner), p->name);

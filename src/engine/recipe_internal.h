@@ -4,7 +4,6 @@
 
 #include "base/buf.h"
 
-#include <math.h>
 #include <stdbool.h>
 
 /* False for NaN. */

@@ -54,10 +54,9 @@ static bool any_wanted(const struct sources *s, enum matrix_kind kind)
     return false;
 }
 
-static bool shares_systems(const struct sources *s, uint32_t x, uint32_t y)
+bool sources_share_systems(const struct ingredient *a, const struct ingredient *b)
 {
-    const struct ingredient *a = &s->recipe->ingredients[x], *b = &s->recipe->ingredients[y];
-    return sources_wanted(s, y, a->matrix) && b->learner == LEARNER_RIDGE &&
+    return a->learner == LEARNER_RIDGE && b->learner == LEARNER_RIDGE && a->matrix == b->matrix &&
            a->neighbours == b->neighbours && a->unit_power == b->unit_power &&
            a->half_life_days == b->half_life_days;
 }
@@ -70,7 +69,7 @@ static int make_ridges(struct sources *s, uint32_t x, const struct cooc *pairs, 
     uint32_t of[RECIPE_INGREDIENTS_MAX], count = 0;
     struct csr made[RECIPE_INGREDIENTS_MAX];
     for (uint32_t y = x; y < s->recipe->ingredient_count; y++) {
-        if (!shares_systems(s, x, y))
+        if (!sources_wanted(s, y, g[x].matrix) || !sources_share_systems(&g[x], &g[y]))
             continue;
         lambdas[count] = g[y].lambda;
         of[count++] = y;

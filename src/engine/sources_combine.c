@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "build_internal.h"
 #include "learn/combine.h"
+#include "sources_internal.h"
 
 #include <stdlib.h>
 

@@ -8,6 +8,11 @@
 /* Has a share in this matrix. */
 bool sources_wanted(const struct sources *s, uint32_t x, enum matrix_kind kind);
 
+/* Ridges of one matrix that differ in nothing but lambda: solved together. */
+bool sources_share_systems(const struct ingredient *a, const struct ingredient *b);
+
+uint32_t sources_keep(const struct sources *s); /* entries of each row */
+
 /* Takes the rows of ingredient x, put on the common scale. */
 void sources_take_rows(struct sources *s, uint32_t x, struct csr rows);
 

@@ -1,6 +1,5 @@
 /* The blend as an evaluation sees it: the recipe fitted on the validation, its matrices made of the
  * training as a model's are, and the mix of the task over them. */
-#include "base/mem.h"
 #include "entrant_internal.h"
 #include "eval/contender_mix.h"
 #include "eval/fit.h"
@@ -96,7 +95,6 @@ int entrant_train_blend(const struct training *t, struct contender *out, struct 
     struct recipe recipe;
     struct csr rows[MATRIX_COUNT] = {0};
     struct fit_params params = {.keep = t->keep, .threads = t->threads, .progress = t->progress};
-    float *prior = NULL;
     recipe_menu(&recipe, t->split.train.item_count);
     const struct training *earlier = t->earlier;
     bool again = !earlier || !is_same_training(&earlier->split.train, &t->split.train);
@@ -108,19 +106,9 @@ int entrant_train_blend(const struct training *t, struct contender *out, struct 
     const struct mix *mix = &recipe.mixes[kind];
     if (rc == 0 && (again || !report.fitted))
         rc = entrant_recipe_rows(t, &recipe, mix, rows, err);
-    if (rc == 0 && !MEM_NEW(prior, t->split.train.item_count))
-        rc = error_set(err, ERR_NOMEM, "training: out of memory");
-    if (rc) {
-        for (int k = 0; k < MATRIX_COUNT; k++)
-            csr_deinit(&rows[k]);
-        return rc;
-    }
-    popularity_prior(&t->popularity, mix->popular, mix->recent, prior);
-    rc = contender_mix("blend", mix, rows, prior, out, err);
-    if (rc)
-        return rc;
-    rc = contender_mix_neighbours(out, &t->split, t->threads, err);
-    if (rc)
-        contender_deinit(out);
+    if (rc == 0)
+        return contender_fitted("blend", &t->split, mix, rows, t->threads, out, err);
+    for (int k = 0; k < MATRIX_COUNT; k++)
+        csr_deinit(&rows[k]);
     return rc;
 }

@@ -145,8 +145,10 @@ static int reserve_scratch(struct state *s, uint32_t threads, struct error *err)
     return rc;
 }
 
-int contender_mix_neighbours(struct contender *c, const struct split *split, uint32_t threads,
-                             struct error *err)
+/* Where its mix weighs neighbours, the contender asks those of the split's training too. On an
+ * error it may only be deinitialized. */
+static int ask_neighbours(struct contender *c, const struct split *split, uint32_t threads,
+                          struct error *err)
 {
     struct state *s = c->state;
     if (!(s->mix->neighbours > 0))
@@ -188,7 +190,7 @@ int contender_fitted(const char *name, const struct split *split, const struct m
         rc = contender_mix(name, mix, rows, prior, out, err);
     if (rc)
         return rc;
-    rc = contender_mix_neighbours(out, split, threads, err);
+    rc = ask_neighbours(out, split, threads, err);
     if (rc)
         contender_deinit(out);
     return rc;

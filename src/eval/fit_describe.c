@@ -1,7 +1,8 @@
 /* The candidates of a question are the best few of each ingredient, the most popular items and the
  * targets: what else there is comes before a target under no sensible shares. Each is described by
- * one number an ingredient and two of popularity, so that a step of the ascent costs one
- * multiplication a candidate. Questions are dealt to workers. Cost: as an answer, an ingredient. */
+ * one number an ingredient and one each of habit, neighbours and the two popularities, so that a
+ * step of the ascent costs one multiplication a candidate. Questions are dealt to workers. Cost: as
+ * an answer, an ingredient. */
 #include "base/mem.h"
 #include "base/topk.h"
 #include "fit_internal.h"

@@ -8,6 +8,7 @@
 #include "eval/contender_mix.h"
 #include "eval/gate.h"
 #include "eval/rehearsal.h"
+#include "support/keymodel.h"
 #include "support/madeorders.h"
 #include "support/near.h"
 #include "support/oom.h"
@@ -126,26 +127,6 @@ static void shoppers_too_few_to_draw_from_judge_nothing(void **state)
     assert_true(isfinite(enough.difference.low) && isfinite(enough.difference.high));
 }
 
-static struct str name_of(void *context, uint32_t key)
-{
-    char(*names)[12] = context;
-    return str_of(names[key]);
-}
-
-static struct model *train(const struct dataset *d, const struct recipe *recipe)
-{
-    static char names[64][12];
-    struct build_params params = {
-        .min_support = 2, .without_sgns = true, .threads = 2, .recipe = recipe};
-    struct error err = ERROR_INIT;
-    for (int k = 0; k < 64; k++)
-        snprintf(names[k], sizeof names[k], "%d", k);
-    struct model *m = model_build(d, name_of, names, &params, NULL, &err);
-    if (!m)
-        fail_msg("%s", err.text);
-    return m;
-}
-
 /* The order that times tell is what these shoppers live by: a model of shuffled times is worse on
  * what really came next, and no match for the live one. */
 static void a_model_of_shuffled_times_is_refused(void **state)
@@ -159,7 +140,8 @@ static void a_model_of_shuffled_times_is_refused(void **state)
     lost.shuffled = true;
     struct dataset shuffled = walkers_make(&lost, 4);
     cut(&d, &s);
-    struct model *proper = train(&s.train, NULL), *sabotaged = train(&shuffled, NULL);
+    struct model *proper = keymodel_train(&s.train, NULL),
+                 *sabotaged = keymodel_train(&shuffled, NULL);
     assert_int_equal(contender_model("live", proper, MIX_PERSONAL, &s, 1, &good, NULL), 0);
     assert_int_equal(contender_model("new", sabotaged, MIX_PERSONAL, &s, 1, &bad, NULL), 0);
     struct gate_params params = {.seed = 1};
@@ -227,7 +209,7 @@ static void a_habit_counts_only_where_it_is_served(void **state)
     struct split s;
     (void)state;
     assert_int_equal(split_make(&d, &session, STAGE_TEST, &s, NULL), 0);
-    struct model *m = train(&s.train, NULL);
+    struct model *m = keymodel_train(&s.train, NULL);
     float *scores = calloc(2 * (size_t)s.train.item_count, sizeof *scores);
     assert_non_null(scores);
     for (int k = MIX_PERSONAL; k <= MIX_SESSION; k++) {
@@ -254,7 +236,7 @@ static void a_rehearsal_fits_and_judges_each_surface(void **state)
     struct rehearsal r;
     struct buf json;
     (void)state;
-    struct model *live = train(&d, NULL);
+    struct model *live = keymodel_train(&d, NULL);
     live->popularity.now_ms = 0; /* as if it had learnt from none of these orders */
     struct rehearsal_params params = {.live = live, .seed = 1, .threads = 2, .held_back = .2};
     assert_int_equal(rehearse(&d, &params, &r, NULL), 0);

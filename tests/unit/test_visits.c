@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "eval/contender_mix.h"
 #include "eval/rehearsal.h"
+#include "support/keymodel.h"
 #include "support/near.h"
 #include "support/oom.h"
 #include "support/question.h"
@@ -355,32 +356,13 @@ static void the_rehearsal_is_the_same_on_any_threads(void **state)
     dataset_deinit(&d);
 }
 
-static struct str name_of(void *context, uint32_t key)
-{
-    char(*names)[12] = context;
-    return str_of(names[key]);
-}
-
-static struct model *train(const struct dataset *d)
-{
-    static char names[1024][12];
-    struct build_params params = {.min_support = 2, .without_sgns = true, .threads = 2};
-    struct error err = ERROR_INIT;
-    for (int k = 0; k < 1024; k++)
-        snprintf(names[k], sizeof names[k], "%d", k);
-    struct model *m = model_build(d, name_of, names, &params, NULL, &err);
-    if (!m)
-        fail_msg("%s", err.text);
-    return m;
-}
-
 /* A model of visits of anything against one of the ring; but not by visits that it may have learnt
  * from, up to the hour it was made. */
 static void a_model_that_is_worse_for_visits_is_refused(void **state)
 {
     const struct plan lost = {ANYTHING, RING, ORDERS, ORDERS, false};
     struct dataset good = make(&usual, 12), bad = make(&lost, 12);
-    struct model *live = train(&good);
+    struct model *live = keymodel_train(&good, NULL);
     (void)state;
     live->popularity.now_ms = 0; /* as if it had learnt from none of these orders */
     const struct rehearsal_params params = {.live = live, .seed = 1, .threads = 2};
